@@ -1,0 +1,41 @@
+# `make` lists what there is. Everything runs from the lock files: .venv (Ansible) and lab/.venv (the embedded cloud).
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+.PHONY: help setup engine lab demo demo-down test lint unit docs clean
+
+export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
+BIN := .venv/bin
+LAB := lab/.venv/bin/python -m lab
+
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: ## Install the locked Python environments
+	@tools/setup.sh
+
+engine: setup ## Install and start a Docker engine where none answers
+	@tools/engine.sh
+
+lab: engine ## Start the embedded cloud
+	@$(LAB) up
+
+demo: lab ## Deploy the sample application on the embedded cloud
+	@tools/demo.sh
+
+demo-down: ## Remove every trace of the demo
+	@tools/demo-down.sh
+
+lint: setup ## Run every linter
+	@tools/lint.sh
+
+unit: setup ## Run the tests that need neither Docker nor the lab
+	@$(BIN)/pytest tests/unit
+
+test: engine ## Run everything
+	@tools/test.sh
+
+docs: setup ## Generate the roles' READMEs from their argument specs
+	@$(BIN)/python tools/role_docs.py
+
+clean: demo-down ## Remove the demo, the environments and the cached images as well
+	@tools/clean.sh
