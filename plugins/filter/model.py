@@ -1,0 +1,37 @@
+"""Filters over the application model; the code is in module_utils."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ansible.errors import AnsibleFilterError
+
+from ..module_utils import model, model_views
+from ..module_utils.faults import Faults
+
+
+def effective_services(
+    app_services: Any, database: str, database_service_name: str, database_service: Any
+) -> Any:
+    """Give the services with the database's, every default filled in."""
+    try:
+        return model.effective_services(app_services, database, database_service_name, database_service)
+    except Faults as faults:
+        raise AnsibleFilterError(f"app_services is faulty:\n{faults}") from faults
+
+
+class FilterModule:
+    """The filters, by name."""
+
+    def filters(self) -> dict[str, Callable[..., Any]]:
+        """Give Ansible the filters of this file."""
+        return {
+            "aws_name": model_views.aws_name,
+            "effective_services": effective_services,
+            "host_containers": model_views.host_containers,
+            "images_wanted": model_views.images_wanted,
+            "listener_rules": model_views.listener_rules,
+            "target_groups": model_views.target_groups,
+            "verify_urls": model_views.verify_urls,
+        }

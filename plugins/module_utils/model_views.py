@@ -1,0 +1,197 @@
+"""What the targets render from the application model. Pure; services are normalised ones."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from .model import start_order
+from .model_rules import HEALTH_PREFIX
+
+Services = Mapping[str, Mapping[str, Any]]
+
+#: The bounds that elasticloadbalancing CreateTargetGroup sets for health checks.
+_ALB_INTERVAL = (5, 300)
+_ALB_TIMEOUT = (2, 120)
+_ALB_THRESHOLD = (2, 10)
+
+_CONTAINER_KEYS = (
+    "replicas",
+    "command",
+    "user",
+    "read_only",
+    "tmpfs",
+    "capabilities",
+    "cpu",
+    "memory",
+    "port",
+    "health_check",
+    "volumes",
+    "stop_timeout",
+)
+
+
+def aws_name(name: str, limit: int = 32) -> str:
+    """Shorten a name to what AWS accepts, always in the same way.
+
+    A name within the limit stays as it is. A longer one is cut and ends in eight hexadecimal digits of
+    its own SHA-256, so that two long names that begin alike stay apart. Load balancers and target groups
+    take 32 characters.
+    """
+    if len(name) <= limit:
+        return name
+    digest = hashlib.sha256(name.encode()).hexdigest()[:8]
+    return f"{name[: limit - 9].rstrip('-')}-{digest}"
+
+
+def images_wanted(services: Services) -> dict[str, dict[str, Any]]:
+    """Give, for each service, what the app_images module builds or names: {build: {..}} or {image: ..}."""
+    return {
+        name: {"build": service["build"]} if service["build"] else {"image": service["image"]}
+        for name, service in services.items()
+    }
+
+
+def is_singleton(service: Mapping[str, Any]) -> bool:
+    """Tell whether a service runs once, on the first host: two processes never share a volume."""
+    return bool(service["volumes"])
+
+
+def host_containers(
+    services: Services,
+    images: Mapping[str, Mapping[str, Any]],
+    secrets: Mapping[str, Mapping[str, str]],
+    *,
+    hosts: Sequence[str],
+    inventory_hostname: str,
+    private_addresses: Mapping[str, str],
+) -> dict[str, Any]:
+    """Give what one host runs, as the host_release module takes it: containers, secrets and routes.
+
+    `images` is what app_images returned, `private_addresses` maps each host to its private address;
+    with one host alone it is not read.
+    """
+    first = min(hosts)
+    here = [
+        name
+        for name in start_order(services)
+        if inventory_hostname == first or not is_singleton(services[name])
+    ]
+    elsewhere = {
+        name: private_addresses[first]
+        for name, service in services.items()
+        if name not in here and service["port"] is not None
+    }
+    address = private_addresses[first] if len(hosts) > 1 else None
+    return {
+        "containers": [_container(name, services[name], images[name], elsewhere, address) for name in here],
+        "secrets": {name: dict(secrets[name]) for name in here if secrets.get(name)},
+        "routes": [route for route in routes(services) if route["service"] in here],
+    }
+
+
+def routes(services: Services) -> list[dict[str, Any]]:
+    """Give every route, in the order in which they are tried."""
+    return sorted(
+        (
+            {"service": name, **{key: service["route"][key] for key in ("paths", "host", "priority")}}
+            for name, service in services.items()
+            if service["route"]
+        ),
+        key=lambda route: int(route["priority"]),
+    )
+
+
+def target_groups(services: Services, stack: str) -> list[dict[str, Any]]:
+    """Give one target group per routed service, its health check within the load balancer's bounds.
+
+    Each has the keys of community.aws.elb_target_group: name, health_check_path, health_check_interval,
+    health_check_timeout, healthy_threshold_count, unhealthy_threshold_count; and service.
+    """
+    return [
+        _target_group(name, services[name]["health_check"], stack)
+        for name in sorted(services)
+        if services[name]["route"]
+    ]
+
+
+def listener_rules(services: Services, stack: str) -> list[dict[str, Any]]:
+    """Give the listener's rules as amazon.aws.elb_application_lb takes them, lowest priority first."""
+    return [
+        {
+            "Priority": str(route["priority"]),
+            "Conditions": [
+                *([{"Field": "host-header", "Values": [route["host"]]}] if route["host"] else []),
+                {"Field": "path-pattern", "Values": list(route["paths"])},
+            ],
+            "Actions": [{"Type": "forward", "TargetGroupName": aws_name(f"{stack}-{route['service']}")}],
+        }
+        for route in routes(services)
+    ]
+
+
+def verify_urls(services: Services, base: str) -> list[dict[str, Any]]:
+    """Give for each routed service the URL that shows that it answers, and the Host header if it has one."""
+    return [
+        {
+            "service": route["service"],
+            "url": base.rstrip("/") + (services[route["service"]]["route"]["verify"] or _example(route)),
+            "host": route["host"],
+        }
+        for route in routes(services)
+    ]
+
+
+def _example(route: Mapping[str, Any]) -> str:
+    """Give a path that the route's first pattern matches."""
+    return str(route["paths"][0]).rstrip("*")
+
+
+def _container(
+    name: str,
+    service: Mapping[str, Any],
+    image: Mapping[str, Any],
+    elsewhere: Mapping[str, str],
+    address: str | None,
+) -> dict[str, Any]:
+    singleton = is_singleton(service)
+    publish = [{"address": address, "port": service["port"]}] if singleton and address else []
+    return {
+        "service": name,
+        "image": image["image"],
+        "environment": _environment(service, image),
+        **{key: service[key] for key in _CONTAINER_KEYS},
+        "extra_hosts": dict(elsewhere),
+        "publish": publish if service["port"] is not None else [],
+        "singleton": singleton,
+        "init": True,
+    }
+
+
+def _environment(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
+    """Add the version to built services, unless the user says one."""
+    environment = dict(service["environment"])
+    if service["build"] and "APP_VERSION" not in service["secrets"]:
+        environment.setdefault("APP_VERSION", image["tag"])
+    return environment
+
+
+def _target_group(name: str, check: Mapping[str, Any], stack: str) -> dict[str, Any]:
+    timeout = _within(check["timeout"], _ALB_TIMEOUT)
+    retries = _within(check["retries"], _ALB_THRESHOLD)
+    return {
+        "service": name,
+        "name": aws_name(f"{stack}-{name}"),
+        "health_check_path": HEALTH_PREFIX + name,
+        # The load balancer wants the interval to be longer than the timeout.
+        "health_check_interval": max(_within(check["interval"], _ALB_INTERVAL), timeout + 1),
+        "health_check_timeout": timeout,
+        "healthy_threshold_count": 2,
+        "unhealthy_threshold_count": retries,
+    }
+
+
+def _within(value: int, bounds: tuple[int, int]) -> int:
+    low, high = bounds
+    return max(low, min(value, high))
