@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Writes every role's README from its argument specs, and holds specs and defaults together.
 
-`tools/role_docs.py` writes roles/*/README.md; with `--check` it writes nothing and fails where a README is
-not what would be written. Both fail where meta/argument_specs.yml and defaults/main.yml disagree: Ansible does
-not apply a spec's defaults at run time, so a difference would document a value that is never used.
+`tools/role_docs.py` writes roles/*/README.md; with `--check` it writes nothing and fails where a README
+is not what would be written. Both fail where meta/argument_specs.yml and defaults/main.yml disagree: Ansible
+does not apply a spec's defaults at run time, so a difference would document a value that is never used.
 """
 
 from __future__ import annotations
