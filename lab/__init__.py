@@ -1,0 +1,1 @@
+"""The embedded cloud: MiniStack made to behave, the images that it boots, and the command that runs them."""
