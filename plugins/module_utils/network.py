@@ -1,7 +1,7 @@
 """What the network of an application looks like: its subnets and the rules of its security groups.
 
-Pure: CIDRs and the application model in, arguments of ``amazon.aws`` modules out. Errors are ValueError, worded for
-the person who wrote the inventory.
+Pure: CIDRs and the application model in, arguments of ``amazon.aws`` modules out. Errors are ValueError,
+worded for the person who wrote the inventory.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ def subnet_plan(zones: Sequence[str], cidr: str, prefix: int) -> list[dict[str, 
     block = ipaddress.IPv4Network(cidr)
     if not block.prefixlen <= prefix <= 28:
         raise ValueError(
-            f"network_subnet_prefix is {prefix}, but a subnet of network_cidr {cidr} has a prefix length between "
-            f"{block.prefixlen} and 28"
+            f"network_subnet_prefix is {prefix}, but a subnet of network_cidr {cidr} has a prefix length "
+            f"between {block.prefixlen} and 28"
         )
     room = 2 ** (prefix - block.prefixlen)
     if len(zones) > room:
         raise ValueError(
-            f"network_cidr {cidr} has room for {room} subnets of prefix length {prefix}, and there are {len(zones)} zones: "
-            "choose a longer network_subnet_prefix"
+            f"network_cidr {cidr} has room for {room} subnets of prefix length {prefix}, and there are "
+            f"{len(zones)} zones: choose a longer network_subnet_prefix"
         )
     return [
         {"zone": zone, "cidr": str(subnet)} for zone, subnet in zip(zones, block.subnets(new_prefix=prefix))
@@ -63,14 +63,14 @@ def _ssh_rule(position: int, source: Source) -> Rule:
         raise ValueError(f"{where}: {error}: expected a CIDR such as 203.0.113.7/32") from error
     if network.prefixlen == 0:
         raise ValueError(
-            f"{where} is {network}, the whole world: port 22 is opened to named addresses only, such as your own "
-            "(curl https://checkip.amazonaws.com)"
+            f"{where} is {network}, the whole world: port 22 is opened to named addresses only, such as your "
+            "own (curl https://checkip.amazonaws.com)"
         )
     description = f"SSH from {source.get('description') or network}"
     if not DESCRIPTION.fullmatch(description):
         raise ValueError(
-            f"{where}: EC2 refuses the description {description!r}: expected up to 255 letters, digits, spaces and "
-            "._-:/()#,@[]+=&;{}!$*"
+            f"{where}: EC2 refuses the description {description!r}: expected up to 255 letters, digits, "
+            "spaces and ._-:/()#,@[]+=&;{}!$*"
         )
     return _rule(22, description, network)
 
@@ -84,8 +84,8 @@ def http_rules(ports: Iterable[int], cidrs: Iterable[str]) -> list[Rule]:
 def group_rules(ports: Iterable[int], group_name: str, group_description: str) -> list[Rule]:
     """HTTP ports from the members of a security group.
 
-    The group is named, not given by id, and comes with its description: so a plan (check mode) on an account where it does
-    not exist yet can be made.
+    The group is named, not given by id, and comes with its description: so a plan (check mode) can be made on
+    an account where it does not exist yet.
     """
     return [
         {
@@ -100,7 +100,7 @@ def group_rules(ports: Iterable[int], group_name: str, group_description: str) -
 
 
 def singleton_rules(services: Mapping[str, Mapping[str, Any]], group_name: str) -> list[Rule]:
-    """The ports of services with volumes, which run on one host and are reached from the others, from the group itself."""
+    """Ports of services with volumes, which run on one host, from the group itself."""
     return [
         {
             "proto": "tcp",
