@@ -1,0 +1,212 @@
+"""The release of an application on one host, from what runs to what should, without losing a request.
+
+All new containers start beside the old ones and become healthy, first by themselves, then through the proxy.
+One file write switches every route. The old containers end when their last connection has. Whatever fails
+before the switch undoes itself and leaves the old containers serving.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from . import host_diff, host_retire, traefik
+from .docker_api import DockerError, Engine
+from .host_effects import Host
+from .host_failure import Failure, ReleaseFailure, start_cause
+from .host_health import Candidate, HealthWatch
+from .host_plan import LABEL_APP, RESTART_SERVING, Found, Json, ServicePlan, Wanted, candidate
+from .host_proxy import ProxyControl
+from .host_survey import Desired, Survey, Surveyor, upstream
+
+
+@dataclass
+class Outcome:
+    """What a release did, or would do in check mode."""
+
+    changed: bool = False
+    actions: list[str] = field(default_factory=list)
+    services: dict[str, Json] = field(default_factory=dict)
+    drained: list[Json] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+
+
+class Release:
+    """One run on one host."""
+
+    def __init__(self, engine: Engine, host: Host, desired: Desired, check_mode: bool = False) -> None:
+        self._engine = engine
+        self._host = host
+        self._desired = desired
+        self._check_mode = check_mode
+        self._health = HealthWatch(engine, host, desired.app, desired.health_timeout, desired.secret_values)
+        self._proxy = ProxyControl(engine, host, desired.app, desired.proxy_directory)
+        self._candidates: list[Candidate] = []
+        self._stopped: list[Found] = []
+
+    def run(self) -> Outcome:
+        """Bring the host to the description. Raises ReleaseFailure, after undoing what was begun."""
+        try:
+            surveyor = Surveyor(self._engine, self._host, self._desired, self._health, self._check_mode)
+            survey = surveyor.survey()
+            outcome = self._describe(survey)
+        except (DockerError, OSError) as error:
+            raise ReleaseFailure(unexpected(error)) from error
+        if outcome.changed and not self._check_mode:
+            former = self._proxy.configuration()
+            try:
+                self._bring_up(survey)
+            except (ReleaseFailure, DockerError, OSError) as error:
+                failure = error if isinstance(error, ReleaseFailure) else ReleaseFailure(unexpected(error))
+                failure.failure.serving = self._undone(survey, former)
+                raise failure from error
+            try:
+                self._take_down(survey, outcome)
+            except (DockerError, OSError) as error:
+                failure = ReleaseFailure(unexpected(error))
+                failure.failure.serving = (
+                    "the new containers; only the end of the old ones failed, run again."
+                )
+                raise failure from error
+        return outcome
+
+    def _describe(self, survey: Survey) -> Outcome:
+        outcome = Outcome(actions=[f"pull {reference}" for reference in survey.pulled])
+        for plan in survey.plans:
+            outcome.services[plan.service] = {
+                "changed": plan.changed,
+                "containers": plan.serving,
+                "reasons": plan.reasons,
+            }
+            if plan.changed:
+                before, after = host_diff.service_lines(plan)
+                outcome.before += before
+                outcome.after += after
+            outcome.actions += [f"start {name}" for name in plan.create]
+            outcome.actions += [f"remove {container.name}" for container in plan.retire]
+        self._describe_proxy(survey, outcome)
+        outcome.changed = bool(outcome.actions)
+        return outcome
+
+    def _describe_proxy(self, survey: Survey, outcome: Outcome) -> None:
+        for container in survey.old_proxies:
+            outcome.actions.append(f"remove {container.name}")
+        if not survey.proxy or not survey.configuration:
+            return
+        if survey.proxy.changed:
+            outcome.actions.append(f"{'replace' if survey.proxy.found else 'start'} {self._proxy.name}")
+            outcome.before += host_diff.lines("proxy", survey.proxy.before)
+            outcome.after += host_diff.lines("proxy", survey.proxy.after)
+        else:
+            self._proxy.attach(survey.proxy.found[0])
+        current = self._proxy.configuration()
+        if current != survey.configuration:
+            outcome.actions.append("switch the routes")
+            outcome.before += host_diff.lines("routes", traefik.route_view(current))
+            outcome.after += host_diff.lines("routes", traefik.route_view(survey.configuration))
+        elif not survey.proxy.changed and not self._proxy.loaded(survey.configuration):
+            outcome.actions.append("load the routes")
+
+    # -- before the switch: all of this can be undone ----------------------------------------------
+
+    def _bring_up(self, survey: Survey) -> None:
+        self._prepare()
+        if survey.proxy:
+            self._proxy.ensure(survey.proxy)
+        for plan in survey.plans:
+            if plan.wanted and plan.create:
+                self._start(plan, plan.wanted)
+        self._health.await_healthy(self._candidates)
+        if survey.configuration:
+            self._try_through_proxy()
+        self._health.confirm_running(self._candidates)
+        for one in self._candidates:
+            self._engine.update_container(one.name, {"RestartPolicy": {"Name": RESTART_SERVING}})
+        if survey.configuration:
+            self._proxy.load(survey.configuration)
+
+    def _prepare(self) -> None:
+        labels = {LABEL_APP: self._desired.app}
+        if self._engine.network(self._desired.app) is None:
+            self._engine.create_network(self._desired.app, labels)
+        for name in self._desired.volume_names():
+            if self._engine.volume(name) is None:
+                self._engine.create_volume(name, labels)
+
+    def _start(self, plan: ServicePlan, wanted: Wanted) -> None:
+        """Start a service's new containers, once those that it depends on are healthy."""
+        self._health.await_healthy(
+            [one for one in self._candidates if one.wanted.service in wanted.depends_on]
+        )
+        if wanted.stop_first:
+            for container in plan.retire:
+                if container.running:
+                    self._stopped.append(container)
+                    self._engine.stop_container(container.id, wanted.stop_timeout)
+        for name in plan.create:
+            self._candidates.append(Candidate(wanted, name, self._host.now()))
+            try:
+                self._engine.create_container(name, candidate(plan.payload))
+                self._engine.start_container(name)
+            except DockerError as error:
+                failure = Failure(
+                    start_cause(error.message), f"{wanted.service} could not be started", wanted.service
+                )
+                failure.container = name
+                failure.evidence.append(f"The Engine says: {error.message}")
+                raise ReleaseFailure(failure) from error
+
+    def _try_through_proxy(self) -> None:
+        """See every new container healthy through the proxy while the world is still sent to the old ones."""
+        routed = {route.service for route in self._desired.routes}
+        trying = [one for one in self._candidates if one.wanted.port and one.wanted.service in routed]
+        current = self._proxy.configuration()
+        if trying and current:
+            tried = [upstream(one.wanted, [one.name]) for one in trying]
+            self._proxy.load(traefik.with_candidates(current, tried))
+            self._health.await_through(self._proxy, trying)
+
+    def _undone(self, survey: Survey, former: Json | None) -> str:
+        """Undo what was begun; say what serves now, also when the undoing failed as well."""
+        try:
+            return self._undo(survey, former)
+        except (ReleaseFailure, DockerError, OSError) as error:
+            return f"not certain, because going back failed as well ({error}). Run again once it is mended."
+
+    def _undo(self, survey: Survey, former: Json | None) -> str:
+        """Remove what this run has started, put back what it stopped; say what serves now."""
+        for one in self._candidates:
+            self._engine.remove_container(one.name)
+        for container in self._stopped:
+            self._engine.start_container(container.id)
+        if survey.proxy and former and self._proxy.configuration() != former:
+            self._proxy.load(former)
+        serving = [one.name for plan in survey.plans for one in [*plan.keep, *plan.retire] if one.running]
+        return f"the containers of before ({', '.join(serving)})." if serving else "nothing, as before."
+
+    # -- after the switch: the new containers serve ------------------------------------------------
+
+    def _take_down(self, survey: Survey, outcome: Outcome) -> None:
+        retired = [container for plan in survey.plans for container in plan.retire]
+        outcome.drained = host_retire.drain(
+            self._host, _still_running(retired, self._stopped), self._desired.drain_timeout
+        )
+        host_retire.stop_and_remove(self._engine, [*retired, *survey.old_proxies])
+        images = [wanted.image for wanted in self._desired.containers]
+        removed = host_retire.prune_images(self._engine, images, self._desired.keep_images)
+        outcome.actions += [f"remove image {name}" for name in removed]
+
+
+def _still_running(retired: Sequence[Found], stopped: Sequence[Found]) -> list[Found]:
+    ended = {container.id for container in stopped}
+    return [container for container in retired if container.id not in ended]
+
+
+def unexpected(error: DockerError | OSError) -> Failure:
+    """Explain an error that no step expects."""
+    if isinstance(error, OSError):
+        return Failure("host", f"This host refused: {error}")
+    if error.status == 0:
+        return Failure("docker_unavailable", f"The Docker Engine does not answer: {error.message}")
+    return Failure("engine", f"The Docker Engine refused (HTTP {error.status}): {error.message}")

@@ -1,0 +1,405 @@
+#!/usr/bin/python
+"""Release an application on one Docker host."""
+
+from __future__ import annotations
+
+from ansible.module_utils.basic import AnsibleModule
+
+from ..module_utils import host_absent, host_options
+from ..module_utils.docker_api import Engine
+from ..module_utils.host_converge import Outcome, Release
+from ..module_utils.host_effects import Host
+from ..module_utils.host_failure import ReleaseFailure
+
+DOCUMENTATION = r"""
+module: host_release
+short_description: Release an application on one Docker host without losing a request
+description:
+  - Brings the containers, network, volumes and proxy of one application on one host to a description of them.
+  - Compares every setting with what runs, and replaces only what differs. New containers start beside the
+    old ones and become healthy, first by themselves and then through the proxy; one write switches all
+    routes; the old ones are drained, stopped and removed.
+  - When anything fails before the switch, all new containers are removed and the old ones keep serving; the
+    error names the cause, the evidence and what to do.
+  - A service with O(containers[].singleton=true) or O(containers[].publish) is stopped before its successor
+    starts; if that one fails, the old one is started again.
+  - Speaks to the Docker Engine's HTTP API on its socket; needs nothing on the host but Python 3.9 and root.
+options:
+  app:
+    description:
+      - The application's name, which is its network's too. What is its own carries the label C(slipway.app).
+    type: str
+    required: true
+  release:
+    description:
+      - An identifier of the release for the names of containers. It is never compared, so another one alone
+        changes nothing.
+    type: str
+    default: release
+  state:
+    description:
+      - V(present) brings the host to the description.
+      - V(absent) removes all of the application from the host; its volumes only with O(remove_volumes).
+    type: str
+    choices: [present, absent]
+    default: present
+  remove_volumes:
+    description: Whether O(state=absent) removes the application's volumes, and so its data.
+    type: bool
+    default: false
+  containers:
+    description: The services that run on this host, in the order in which they start.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: The service's name. Its containers answer to it on the application's network.
+        type: str
+        required: true
+      image:
+        description: The image, best by digest.
+        type: str
+        required: true
+      replicas:
+        description: How many containers of it run on this host.
+        type: int
+        default: 1
+      command:
+        description: The command; the image's own when absent.
+        type: list
+        elements: str
+      environment:
+        description: Environment variables. Values of secrets belong into O(secrets).
+        type: dict
+        default: {}
+      user:
+        description: User and group (C(uid[:gid])); the image's own when absent.
+        type: str
+      read_only:
+        description: Whether the root file system is read-only.
+        type: bool
+        default: true
+      tmpfs:
+        description: Directories in memory that are writable.
+        type: list
+        elements: str
+        default: []
+      capabilities:
+        description: Linux capabilities given back after all have been dropped.
+        type: list
+        elements: str
+        default: []
+      cpu:
+        description: CPU limit in CPU units, 1024 of which are one CPU; 0 is none.
+        type: int
+        default: 0
+      memory:
+        description: Memory limit in MiB, swap included; 0 is none.
+        type: int
+        default: 0
+      pids_limit:
+        description: The most processes and threads.
+        type: int
+        default: 512
+      port:
+        description: The port that it listens on.
+        type: int
+      health_check:
+        description: How it shows that it is ready. Without one it counts as ready after two seconds.
+        type: dict
+        suboptions:
+          path:
+            description: An HTTP path that answers 200 to 399, asked from the host.
+            type: str
+          command:
+            description: A command in the container that ends with 0, run by the Engine.
+            type: list
+            elements: str
+          interval:
+            description: Seconds between two checks.
+            type: float
+            default: 5
+          timeout:
+            description: Seconds after which a check has failed.
+            type: float
+            default: 2
+          retries:
+            description: Failures in a row that make it unhealthy.
+            type: int
+            default: 3
+          start_period:
+            description: Seconds in which it may still be starting.
+            type: float
+            default: 30
+      volumes:
+        description: What is mounted into it.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The name of a volume of the application. It is made where it is missing, and kept.
+            type: str
+          source:
+            description: A path of the host, in place of O(containers[].volumes[].name).
+            type: str
+          path:
+            description: Where it is mounted in the container.
+            type: str
+            required: true
+          read_only:
+            description: Whether the container may only read it.
+            type: bool
+            default: false
+      stop_timeout:
+        description: Seconds between SIGTERM and SIGKILL.
+        type: int
+        default: 30
+      extra_hosts:
+        description: Names and addresses for its C(/etc/hosts).
+        type: dict
+        default: {}
+      publish:
+        description: Addresses and ports of the host on which its port is published past the proxy.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          address:
+            description: The host's address.
+            type: str
+            required: true
+          port:
+            description: The host's port.
+            type: int
+            required: true
+      singleton:
+        description: Whether two of it must never run at once, as when it keeps data on a volume.
+        type: bool
+        default: false
+      init:
+        description: Whether an init process reaps children and passes signals on.
+        type: bool
+        default: true
+      depends_on:
+        description: Services of this list that must be healthy before it starts.
+        type: list
+        elements: str
+        default: []
+  secrets:
+    description:
+      - Environment variables whose values are never shown, by service.
+      - They are compared like all others, so a changed secret is released.
+    type: dict
+    default: {}
+  registry_auth:
+    description: Logins by registry, each with C(username) and C(password). They are stored nowhere.
+    type: dict
+    default: {}
+  routes:
+    description: Which requests go to which service.
+    type: list
+    elements: dict
+    default: []
+    suboptions:
+      service:
+        description: The service.
+        type: str
+        required: true
+      paths:
+        description: Paths, exact or ending in V(*).
+        type: list
+        elements: str
+        default: ["/*"]
+      host:
+        description: The host name that the request must name; any when absent.
+        type: str
+      priority:
+        description: The lowest is looked at first.
+        type: int
+        default: 1000
+  proxy:
+    description: The proxy in front of the services, a Traefik. None is run when absent.
+    type: dict
+    suboptions:
+      image:
+        description: The image, whose entry point takes Traefik's options.
+        type: str
+        required: true
+      http_port:
+        description: The host's port for HTTP.
+        type: int
+        default: 80
+      https_port:
+        description: The host's port for HTTPS, when there is a certificate; 443 when absent.
+        type: int
+      trusted_ips:
+        description: Addresses and networks whose C(X-Forwarded-) headers are believed, as a load balancer's.
+        type: list
+        elements: str
+        default: []
+      arguments:
+        description: Further options for Traefik's command line.
+        type: list
+        elements: str
+        default: []
+      certificate:
+        description: An automatic certificate over ACME's HTTP challenge. HTTP is then redirected to HTTPS.
+        type: dict
+        suboptions:
+          email:
+            description: The address that the authority writes to.
+            type: str
+            required: true
+          domains:
+            description: The names in the certificate.
+            type: list
+            elements: str
+            required: true
+          ca_server:
+            description: The authority's ACME directory; Let's Encrypt's when absent.
+            type: str
+          ca_file:
+            description: A file on the host with the certificates by which the ACME server is trusted.
+            type: str
+  drain_timeout:
+    description: Seconds after which an old container is stopped even though it still has connections.
+    type: float
+    default: 30
+  health_timeout:
+    description: The most seconds that a new container may take to become healthy.
+    type: float
+    default: 120
+  keep_images:
+    description: How many images of each repository in use stay on the host.
+    type: int
+    default: 3
+  config_dir:
+    description: The directory on the host below which the proxy's files are kept.
+    type: path
+    default: /etc/slipway
+  docker_socket:
+    description: The Docker Engine's socket.
+    type: path
+    default: /var/run/docker.sock
+attributes:
+  check_mode:
+    description: Says what would change, and changes nothing. Pulls nothing either.
+    support: full
+  diff_mode:
+    description: Shows every setting that changes, one a line. Of secrets it shows only that they change.
+    support: full
+author:
+  - The Slipway authors
+"""
+
+EXAMPLES = r"""
+- name: Release the goals application on this host
+  slipway.core.host_release:
+    app: goals
+    release: 3f2a9c1
+    containers:
+      - service: backend
+        image: registry.example.com/goals/backend@sha256:0d6c1f0c1a...
+        port: 8000
+        memory: 256
+        environment:
+          LOG_LEVEL: info
+        health_check:
+          path: /health
+    secrets:
+      backend:
+        MONGODB_URL: "{{ mongodb_url }}"
+    routes:
+      - service: backend
+        paths: ["/api/*"]
+    proxy:
+      image: traefik:v3.7
+
+- name: Remove the application, but keep its data
+  slipway.core.host_release:
+    app: goals
+    state: absent
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in words.
+  returned: success
+  type: list
+  elements: str
+  sample: ["start goals-backend-3f2a9c1-1", "remove goals-backend-77b0d13-1", "switch the routes"]
+services:
+  description: For each service whether it changed, which containers serve now, and why it changed.
+  returned: success
+  type: dict
+  sample:
+    backend:
+      changed: true
+      containers: [goals-backend-3f2a9c1-1]
+      reasons: [goals-backend-77b0d13-1 differs in image]
+drained:
+  description: For each old container how many seconds its connections took to end, and how many were cut off.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - container: goals-backend-77b0d13-1
+      seconds: 2.4
+      connections_left: 0
+failure:
+  description: The cause class, the evidence and the remedy of a release that failed.
+  returned: failure
+  type: dict
+  sample:
+    cause: start_crash
+    summary: backend ended with exit code 3 while it started
+    service: backend
+    container: goals-backend-3f2a9c1-1
+    exit_code: 3
+    evidence: []
+    log: ["Error: MONGODB_URL is not set"]
+    serving: "the containers of before (goals-backend-77b0d13-1)."
+    remedy: Run the image with the same environment locally; the log lines above are the container's own.
+"""
+
+
+def main() -> None:
+    """Run the module."""
+    module = AnsibleModule(argument_spec=host_options.ARGUMENT_SPEC, supports_check_mode=True)
+    try:
+        outcome = _run(module)
+    except ReleaseFailure as error:
+        module.fail_json(msg=error.failure.message(), failure=error.failure.as_dict())
+    module.exit_json(
+        changed=outcome.changed,
+        actions=outcome.actions,
+        services=outcome.services,
+        drained=outcome.drained,
+        diff={"before": _text(outcome.before), "after": _text(outcome.after)},
+    )
+
+
+def _run(module: AnsibleModule) -> Outcome:
+    params = module.params
+    engine = Engine(params["docker_socket"])
+    host = Host()
+    if params["state"] == "absent":
+        return host_absent.remove(
+            engine,
+            host,
+            params["app"],
+            params["config_dir"],
+            volumes=params["remove_volumes"],
+            check_mode=module.check_mode,
+        )
+    return Release(engine, host, host_options.desired(params), module.check_mode).run()
+
+
+def _text(lines: list[str]) -> str:
+    return "".join(f"{line}\n" for line in lines)
+
+
+if __name__ == "__main__":
+    main()
