@@ -1,0 +1,154 @@
+"""The Docker Engine and its command line, as far as images need them. Only on the controller.
+
+Build goes through `docker build`, which uses buildx where it is installed and the classic builder where it
+is not; everything else through the Engine's API (docker-py), where a login is an argument of the call and
+never written to a disk.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Mapping, Sequence
+from typing import IO, Any
+
+import docker
+from docker.errors import APIError, DockerException, NotFound
+from requests.exceptions import RequestException
+
+Auth = Mapping[str, Mapping[str, str]]
+
+
+class EngineError(Exception):
+    """What the Engine, a registry or the builder said."""
+
+
+class Engine:
+    """One connection to a Docker Engine.
+
+    `auth` gives {registry host: {username, password}}. Every method raises EngineError.
+    """
+
+    def __init__(self, auth: Auth, timeout: int = 60) -> None:
+        self._auth = auth
+        self._command = shutil.which("docker")
+        self._host = os.environ.get("DOCKER_HOST") or self._context_host()
+        try:
+            self._client: Any = docker.from_env(
+                timeout=timeout, environment={**os.environ, "DOCKER_HOST": self._host}
+            )
+            self._client.ping()
+        except (DockerException, RequestException) as error:
+            raise EngineError(f"{self._host}: {error}") from error
+
+    def digest(self, reference: str) -> str | None:
+        """Give the digest of an image in its registry; None where the registry has none."""
+        try:
+            found = self._client.api.inspect_distribution(reference, auth_config=self._login(reference))
+        except NotFound:
+            return None
+        except (APIError, RequestException) as error:
+            raise EngineError(_said(error)) from error
+        return str(found["Descriptor"]["digest"])
+
+    def local(self, reference: str) -> Mapping[str, Any] | None:
+        """Give Id and RepoDigests of an image that the Engine holds."""
+        try:
+            found: Mapping[str, Any] = self._client.api.inspect_image(reference)
+        except NotFound:
+            return None
+        except (APIError, RequestException) as error:
+            raise EngineError(_said(error)) from error
+        return found
+
+    def build(
+        self,
+        archive: IO[bytes],
+        options: Sequence[str],
+        build_args: Mapping[str, str],
+        timeout: int,
+    ) -> None:
+        """Build from a packed context. The values of build arguments stay out of the process list."""
+        if self._command is None:
+            raise EngineError("the docker command is not on the PATH; it is needed to build images")
+        names = [part for name in sorted(build_args) for part in ("--build-arg", name)]
+        environment = {
+            **os.environ,
+            **build_args,
+            "DOCKER_HOST": self._host,
+            # The Engine's own builder, so that the image is there to be pushed afterwards; and one manifest
+            # per image, without a second one that describes how it was built.
+            "BUILDX_BUILDER": "default",
+            "BUILDX_NO_DEFAULT_ATTESTATIONS": "1",
+        }
+        try:
+            done = subprocess.run(
+                [self._command, "build", *options, *names, "-"],
+                stdin=archive,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                env=environment,
+                timeout=timeout,
+                check=False,
+            )
+        except subprocess.TimeoutExpired as error:
+            raise EngineError(f"{_text(error.stdout)}\nnot finished after {timeout} s") from error
+        if done.returncode != 0:
+            raise EngineError(_text(done.stdout))
+
+    def pull(self, reference: str, platform: str | None) -> None:
+        """Fetch an image into the Engine."""
+        try:
+            self._client.api.pull(reference, platform=platform, auth_config=self._login(reference))
+        except (APIError, RequestException) as error:
+            raise EngineError(_said(error)) from error
+
+    def push(self, source: str, repository: str, tag: str) -> None:
+        """Send a local image to a registry under a name."""
+        try:
+            if source != f"{repository}:{tag}":
+                self._client.api.tag(source, repository, tag)
+            progress = self._client.api.push(
+                repository, tag=tag, stream=True, decode=True, auth_config=self._login(repository)
+            )
+            errors = [line["error"] for line in progress if "error" in line]
+        except (APIError, RequestException) as error:
+            raise EngineError(_said(error)) from error
+        if errors:
+            raise EngineError(errors[0])
+
+    def _login(self, reference: str) -> Mapping[str, str] | None:
+        # Without one, docker-py uses what `docker login` has left for this registry, if anything.
+        return self._auth.get(registry_host(reference))
+
+    def _context_host(self) -> str:
+        """Ask the command line which Engine it would use: a desktop's is not at the usual socket."""
+        if self._command is None:
+            return "unix:///var/run/docker.sock"
+        done = subprocess.run(
+            [self._command, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
+            capture_output=True,
+            check=False,
+            text=True,
+        )
+        return done.stdout.strip() or "unix:///var/run/docker.sock"
+
+
+def registry_host(reference: str) -> str:
+    """Give the registry of an image's name, as Docker reads it.
+
+    >>> registry_host("127.0.0.1:4566/goals/api:1"), registry_host("mongo:8.0")
+    ('127.0.0.1:4566', 'docker.io')
+    """
+    first, slash, _rest = reference.partition("/")
+    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
+
+
+def _said(error: Exception) -> str:
+    """Give the Engine's own words without the HTTP client's around them."""
+    return str(getattr(error, "explanation", None) or error)
+
+
+def _text(output: bytes | None) -> str:
+    return (output or b"").decode(errors="replace").strip()
