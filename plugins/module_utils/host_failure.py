@@ -23,7 +23,7 @@ REMEDIES = {
     "dependency_unhealthy": "Mend the named dependency first; this service may then need no change.",
     "port_in_use": "Stop what holds the port, or choose another port.",
     "docker_unavailable": "Start the Docker Engine on this host (the docker_engine role does), then run again.",
-    "engine": "The message is the Engine's; `journalctl -u docker` on the host may say more.",
+    "engine": "The message is the Engine's; `journalctl -u docker` may say more.",
     "proxy": "Read the proxy's log above; the routes in use before are in force.",
     "host": "Check the named file or device on the host (space, permissions).",
 }
