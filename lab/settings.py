@@ -56,6 +56,11 @@ class Settings:
         return self.directory / "ministack.pid"
 
     @property
+    def lock_file(self) -> Path:
+        """Held by the command that changes the lab."""
+        return self.directory / "lock"
+
+    @property
     def log_file(self) -> Path:
         """Everything that MiniStack says."""
         return self.directory / "ministack.log"
@@ -75,7 +80,7 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         )
     return Settings(
         root=root,
-        directory=Path(environment.get("SLIPWAY_LAB_DIRECTORY", root / ".lab")),
+        directory=Path(environment.get("SLIPWAY_LAB_DIRECTORY", root / ".lab")).resolve(),
         port=int(environment.get("SLIPWAY_LAB_PORT", "4566")),
         network=environment.get("SLIPWAY_LAB_NETWORK", "slipway-lab"),
         subnet=IPv4Network(environment.get("SLIPWAY_LAB_SUBNET", "172.30.0.0/24")),

@@ -1,0 +1,88 @@
+"""Where MiniStack behaves otherwise than AWS and Slipway depends on it, one function per behaviour.
+
+Each function is named after the AWS behaviour that it restores; its first line says the behaviour. `apply`
+runs them in the order of this list before the first request. tests/lab shows for each that it is needed.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from lab.conformance import (
+    durability,
+    ec2_boot,
+    ec2_images,
+    ec2_keys,
+    ec2_launch,
+    ec2_lifecycle,
+    ecr,
+    elb_describe,
+    elb_targets,
+    elb_traffic,
+)
+from lab.settings import LabError, Settings
+
+
+@dataclass(frozen=True)
+class Patch:
+    """One restored behaviour."""
+
+    service: str
+    restore: Callable[[Settings], None]
+
+    @property
+    def name(self) -> str:
+        """The AWS behaviour, as an identifier."""
+        return self.restore.__name__
+
+    @property
+    def behaviour(self) -> str:
+        """The AWS behaviour, as a sentence."""
+        return (self.restore.__doc__ or "").strip().splitlines()[0]
+
+
+def registry() -> list[Patch]:
+    """Every patch, in the order in which they are applied."""
+    return [
+        Patch("ec2", ec2_launch.run_instances_places_by_network_interface),
+        Patch("ec2", ec2_launch.run_instances_launches_up_to_max_count),
+        Patch("ec2", ec2_launch.instances_have_metadata_options),
+        Patch("ec2", ec2_launch.instances_have_the_block_devices_asked_for),
+        Patch("ec2", ec2_launch.instances_have_a_network_interface),
+        Patch("ec2", ec2_boot.instances_boot_their_own_init),
+        Patch("ec2", ec2_boot.instances_get_their_key_pair_and_user_data),
+        Patch("ec2", ec2_images.images_have_a_creation_date),
+        Patch("ec2", ec2_images.registered_images_are_ebs_backed),
+        Patch("ec2", ec2_keys.key_pairs_are_real_keys),
+        Patch("ec2", ec2_lifecycle.instances_stop_and_start_again),
+        Patch("ec2", ec2_lifecycle.terminated_instances_leave_no_volume),
+        Patch("ec2", ec2_lifecycle.instances_outlive_the_control_plane),
+        Patch("elb", elb_describe.actions_have_an_order_only_if_given),
+        Patch("elb", elb_describe.load_balancers_are_in_the_zones_of_their_subnets),
+        Patch("elb", elb_describe.target_groups_know_the_load_balancers_that_use_them),
+        Patch("elb", elb_describe.deleting_a_load_balancer_deletes_its_listeners),
+        Patch("elb", elb_targets.targets_are_registered_by_id_and_port),
+        Patch("elb", elb_targets.target_health_follows_health_checks),
+        Patch("elb", elb_targets.deregistered_targets_drain),
+        Patch("elb", elb_traffic.instance_targets_are_reached_at_their_address),
+        Patch("elb", elb_traffic.requests_go_to_healthy_targets),
+        Patch("ecr", ecr.pushed_images_are_kept_on_disk),
+        Patch("all", durability.resources_outlive_a_crash),
+    ]
+
+
+def check_names(without: tuple[str, ...]) -> None:
+    """Raise LabError if SLIPWAY_LAB_WITHOUT names a patch that there is not."""
+    known = [each.name for each in registry()]
+    unknown = [name for name in without if name not in known]
+    if unknown:
+        raise LabError(
+            f"SLIPWAY_LAB_WITHOUT names {', '.join(unknown)}; expected names that `python -m lab patches` lists."
+        )
+
+
+def apply(settings: Settings) -> None:
+    """Restore every behaviour but those that SLIPWAY_LAB_WITHOUT names. Raises LabError on an unknown name."""
+    check_names(settings.without)
+    for each in registry():
+        if each.name not in settings.without:
+            each.restore(settings)

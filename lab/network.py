@@ -1,0 +1,84 @@
+"""The lab's Docker network and the containers on it."""
+
+import docker
+from docker.errors import APIError, NotFound
+from docker.models.containers import Container
+from docker.models.networks import Network
+
+from lab.console import say, step
+from lab.settings import LabError, Settings
+
+# On everything that the lab makes in the engine; the value is the network's name, so labs can share an engine.
+LAB_LABEL = "slipway.lab"
+INSTANCE_LABEL = "slipway.lab.instance"
+
+
+def ensure(settings: Settings, client: docker.DockerClient) -> None:
+    """Make the network unless it is there as it must be. Raises LabError if something else has its place."""
+    present = _find(settings, client)
+    if present is not None:
+        if _subnet(present) == str(settings.subnet):
+            return
+        if present.attrs["Labels"].get(LAB_LABEL) != settings.network:
+            raise LabError(
+                f"A Docker network {settings.network} with subnet {_subnet(present)} is there and is not the lab's; "
+                f"expected {settings.subnet}.\nRemove it (`docker network rm {settings.network}`) or name another "
+                "one in SLIPWAY_LAB_NETWORK."
+            )
+        # Half-made, or of another setting; nothing can be on it that the new one would not break anyway.
+        remove(settings, client)
+    with step(f"network {settings.network}, {settings.subnet}"):
+        pool = docker.types.IPAMPool(subnet=str(settings.subnet), gateway=settings.gateway)
+        try:
+            client.networks.create(
+                settings.network,
+                driver="bridge",
+                ipam=docker.types.IPAMConfig(pool_configs=[pool]),
+                labels={LAB_LABEL: settings.network},
+            )
+        except APIError as error:
+            raise LabError(
+                f"The network {settings.network} ({settings.subnet}) could not be made: {error.explanation}\n"
+                "If another network has these addresses, remove it (`docker network ls`) or name a free subnet "
+                "in SLIPWAY_LAB_SUBNET."
+            ) from error
+
+
+def instances(settings: Settings, client: docker.DockerClient) -> list[Container]:
+    """The containers that are the lab's instances, whatever their state."""
+    label = f"{LAB_LABEL}={settings.network}"
+    return list(client.containers.list(all=True, filters={"label": label}))
+
+
+def remove(settings: Settings, client: docker.DockerClient) -> None:
+    """Remove the lab's containers with their volumes, its named volumes and its network."""
+    for container in instances(settings, client):
+        container.remove(force=True, v=True)
+        say(f"  removed {container.name}")
+    for volume in client.volumes.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
+        volume.remove(force=True)
+        say(f"  removed volume {volume.name}")
+    network = _find(settings, client)
+    if network is None or network.attrs["Labels"].get(LAB_LABEL) != settings.network:
+        return
+    network.reload()
+    others = [each["Name"] for each in network.attrs["Containers"].values()]
+    if others:
+        raise LabError(
+            f"The network {settings.network} still has containers that the lab did not make: {', '.join(others)}.\n"
+            "Remove or disconnect them, then run this again."
+        )
+    network.remove()
+    say(f"  removed network {settings.network}")
+
+
+def _find(settings: Settings, client: docker.DockerClient) -> Network | None:
+    try:
+        return client.networks.get(settings.network)
+    except NotFound:
+        return None
+
+
+def _subnet(network: Network) -> str:
+    pools = network.attrs["IPAM"].get("Config") or [{}]
+    return str(pools[0].get("Subnet", "none"))
