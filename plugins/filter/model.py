@@ -30,6 +30,7 @@ class FilterModule:
             "aws_name": model_views.aws_name,
             "effective_services": effective_services,
             "host_containers": model_views.host_containers,
+            "image_repositories": model_views.image_repositories,
             "images_wanted": model_views.images_wanted,
             "listener_rules": model_views.listener_rules,
             "target_groups": model_views.target_groups,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .model import start_order
@@ -53,6 +53,11 @@ def images_wanted(services: Services) -> dict[str, dict[str, Any]]:
     }
 
 
+def image_repositories(services: Iterable[str], pattern: str, app: str) -> dict[str, str]:
+    """Give each service's repository by a pattern such as `{app}/{service}`."""
+    return {name: pattern.replace("{app}", app).replace("{service}", name) for name in services}
+
+
 def is_singleton(service: Mapping[str, Any]) -> bool:
     """Tell whether a service runs once, on the first host: two processes never share a volume."""
     return bool(service["volumes"])
@@ -85,7 +90,13 @@ def host_containers(
     }
     address = private_addresses[first] if len(hosts) > 1 else None
     return {
-        "containers": [_container(name, services[name], images[name], elsewhere, address) for name in here],
+        "containers": [
+            {
+                **_container(name, services[name], images[name], elsewhere, address),
+                "depends_on": [wanted for wanted in services[name]["depends_on"] if wanted in here],
+            }
+            for name in here
+        ],
         "secrets": {name: dict(secrets[name]) for name in here if secrets.get(name)},
         "routes": [route for route in routes(services) if route["service"] in here],
     }

@@ -60,6 +60,7 @@ class TestHostContainers:
         assert [item["service"] for item in result["containers"]] == ["api", "web"]
         assert all(item["extra_hosts"] == {"mongodb": "10.0.0.11"} for item in result["containers"])
         assert set(result["secrets"]) == {"api"}
+        assert [item["depends_on"] for item in result["containers"]] == [[], ["api"]]
 
     def test_the_singleton_is_published_on_the_private_address(self) -> None:
         database = on("goals-prod-1")["containers"][0]
@@ -169,11 +170,17 @@ def test_images_wanted() -> None:
     assert wanted["web"]["build"]["dockerfile"] == "Dockerfile"
 
 
+def test_image_repositories() -> None:
+    assert views.image_repositories(model(), "{app}/{service}", "goals")["api"] == "goals/api"
+    assert views.image_repositories(model(), "{app}-{service}", "goals")["web"] == "goals-web"
+
+
 def test_the_filters_are_all_there() -> None:
     assert set(FilterModule().filters()) == {
         "aws_name",
         "effective_services",
         "host_containers",
+        "image_repositories",
         "images_wanted",
         "listener_rules",
         "target_groups",
