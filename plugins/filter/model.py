@@ -33,6 +33,7 @@ class FilterModule:
             "image_repositories": model_views.image_repositories,
             "images_wanted": model_views.images_wanted,
             "listener_rules": model_views.listener_rules,
+            "secret_references": model_views.secret_references,
             "target_groups": model_views.target_groups,
             "verify_urls": model_views.verify_urls,
         }

@@ -58,6 +58,11 @@ def image_repositories(services: Iterable[str], pattern: str, app: str) -> dict[
     return {name: pattern.replace("{app}", app).replace("{service}", name) for name in services}
 
 
+def secret_references(services: Services) -> dict[str, dict[str, str]]:
+    """Give where each service's secrets are kept, for services that have any."""
+    return {name: dict(service["secrets"]) for name, service in services.items() if service["secrets"]}
+
+
 def is_singleton(service: Mapping[str, Any]) -> bool:
     """Tell whether a service runs once, on the first host: two processes never share a volume."""
     return bool(service["volumes"])
@@ -173,11 +178,18 @@ def _container(
         "image": image["image"],
         "environment": _environment(service, image),
         **{key: service[key] for key in _CONTAINER_KEYS},
+        "health_check": _given(service["health_check"]) if service["health_check"] else None,
+        "volumes": [_given(volume) for volume in service["volumes"]],
         "extra_hosts": dict(elsewhere),
         "publish": publish if service["port"] is not None else [],
         "singleton": singleton,
         "init": True,
     }
+
+
+def _given(options: Mapping[str, Any]) -> dict[str, Any]:
+    """Leave out what is not said, since the module takes one of two keys and not both."""
+    return {key: value for key, value in options.items() if value is not None}
 
 
 def _environment(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:

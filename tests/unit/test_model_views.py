@@ -175,6 +175,12 @@ def test_image_repositories() -> None:
     assert views.image_repositories(model(), "{app}-{service}", "goals")["web"] == "goals-web"
 
 
+def test_secret_references() -> None:
+    services = model()
+    services["api"]["secrets"]["KEY"] = "ssm:key"
+    assert views.secret_references(services) == {"api": {"KEY": "ssm:key"}}
+
+
 def test_the_filters_are_all_there() -> None:
     assert set(FilterModule().filters()) == {
         "aws_name",
@@ -183,6 +189,7 @@ def test_the_filters_are_all_there() -> None:
         "image_repositories",
         "images_wanted",
         "listener_rules",
+        "secret_references",
         "target_groups",
         "verify_urls",
     }
