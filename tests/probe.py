@@ -61,7 +61,7 @@ def version_of(headers: dict[str, str], body: bytes) -> str:
 
 
 class _Connection:
-    """One keep-alive connection; another is opened only where the server had announced the end of the last."""
+    """One keep-alive connection; another is opened only where the server had announced the end of it."""
 
     def __init__(self, url: SplitResult) -> None:
         self._url = url
@@ -70,7 +70,10 @@ class _Connection:
     async def get(self, url: SplitResult) -> tuple[int, dict[str, str], bytes]:
         """Make one request and return status, headers and body."""
         if self._streams is None:
-            self._streams = await asyncio.open_connection(self._url.hostname, self._url.port or 80)
+            host = self._url.hostname or ""
+            # RFC 6761: such names are this machine, whether or not the resolver knows.
+            address = "127.0.0.1" if host.endswith(".localhost") else host
+            self._streams = await asyncio.open_connection(address, self._url.port or 80)
         reader, writer = self._streams
         if reader.at_eof():
             raise ConnectionResetError("connection closed without notice")

@@ -24,7 +24,7 @@ def aws(service: str) -> Any:
         endpoint_url="http://127.0.0.1:4566",
         region_name="eu-central-1",
         aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106
+        aws_secret_access_key="test",
     )
 
 
@@ -122,7 +122,9 @@ class Environment:
             ]
         )["Reservations"]
         return {
-            next(tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"): instance["PrivateIpAddress"]
+            next(tag["Value"] for tag in instance["Tags"] if tag["Key"] == "Name"): instance[
+                "PrivateIpAddress"
+            ]
             for reservation in reservations
             for instance in reservation["Instances"]
         }

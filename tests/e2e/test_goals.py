@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
+
 from tests.e2e.environment import ROOT, Environment, Run, aws
 
 pytestmark = pytest.mark.xdist_group("lab")
@@ -15,12 +16,12 @@ URL = "http://goals-e2e.alb.localhost:4566"
 
 def ask(path: str, body: dict[str, Any] | None = None) -> tuple[int, str]:
     """GET a path of the application's URL, or POST a body to it."""
-    request = urllib.request.Request(  # noqa: S310
+    request = urllib.request.Request(
         f"http://127.0.0.1:4566{path}",
         data=json.dumps(body).encode() if body is not None else None,
         headers={"Host": URL.removeprefix("http://"), "Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=20) as answer:  # noqa: S310
+    with urllib.request.urlopen(request, timeout=20) as answer:
         return answer.status, answer.read().decode()
 
 
@@ -143,7 +144,7 @@ def test_port_80_is_open_to_the_load_balancer_alone_and_22_to_named_addresses(de
 
 
 def test_the_private_key_is_for_the_owner_only(deployed: Environment) -> None:
-    key = (ROOT / ".slipway/goals-e2e/goals-e2e.pem")
+    key = ROOT / ".slipway/goals-e2e/goals-e2e.pem"
     assert key.stat().st_mode & 0o777 == 0o600
 
 

@@ -1,0 +1,141 @@
+"""Another application than the sample, written as the README says, and its releases under load.
+
+Its service has another port, health path and image; nothing in roles or playbooks knows of it.
+"""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.environment import ROOT, Environment, Run, aws
+from tests.probe import Probe
+
+pytestmark = pytest.mark.xdist_group("lab")
+BALANCER = "shop-e2e.alb.localhost:4566"
+
+
+def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
+    """Describe the application at a version; `changes` replace keys of its service."""
+    web = {
+        "build": {
+            "context": str(context),
+            "args": {"NODE_IMAGE": "slipway-lab/node:24", "VERSION": version},
+        },
+        "port": 8000,
+        "route": {"paths": ["/*"], "priority": 100},
+        "health_check": {"path": "/health", "interval": 1},
+        "cpu": 128,
+        "memory": 128,
+        "stop_timeout": 10,
+    }
+    return {"web": {**web, **changes}}
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(ROOT / "tests/e2e/app", tmp_path_factory.mktemp("shop") / "app"))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, context: Path) -> Iterator[Environment]:
+    environment = Environment(
+        tmp_path_factory.mktemp("inventories"),
+        app="shop",
+        name="e2e",
+        variables={
+            "database": "none",
+            "app_services": services(context, "1"),
+            "ec2_hosts_count": 2,
+            "load_balancer_enabled": True,
+            "app_url": f"http://{BALANCER}",
+        },
+    )
+    environment.deploy().succeeded()
+    yield environment
+    environment.destroy()
+
+
+def release(shop: Environment, described: dict[str, Any]) -> Run:
+    """Deploy the environment with its services described anew."""
+    shop.set({**shop.variables, "app_services": described})
+    return shop.deploy()
+
+
+def test_three_releases_in_a_row_lose_no_request_through_balancer_or_host(
+    shop: Environment, context: Path
+) -> None:
+    host = min(shop.addresses().items())[1]
+    roads = [f"http://{BALANCER}", f"http://{host}"]
+    probes = [Probe([f"{road}/version"], slow=[f"{road}/slow?ms=300"]) for road in roads]
+    with probes[0], probes[1]:
+        for version in ("2", "3", "4"):
+            release(shop, services(context, version)).succeeded()
+    for road, probe in zip(roads, probes, strict=True):
+        result = probe.result
+        assert result.failed == 0, (road, result.as_dict())
+        assert result.slow_requests > 100
+        assert set(result.versions) == {"1", "2", "3", "4"}
+
+
+def test_the_probe_notices_a_container_that_is_stopped_unasked(shop: Environment) -> None:
+    name, host = min(shop.addresses().items())
+    (container,) = shop.containers("web")[name]
+    with Probe([f"http://{host}/version"], slow=[f"http://{host}/slow?ms=300"]) as probe:
+        shop.on_hosts(f"docker stop {container['Name'].strip('/')}", name)
+        shop.on_hosts(f"docker start {container['Name'].strip('/')}", name)
+    assert probe.result.failed > 0
+
+
+def test_a_version_that_ends_at_its_start_fails_with_its_cause_and_the_old_one_serves(
+    shop: Environment, context: Path
+) -> None:
+    before = shop.containers("web")
+    serving = shop.variables["app_services"]
+    broken = services(context, "5", environment={"EXIT_AT_START": "3"})
+    run = release(shop, broken)
+    assert run.returncode != 0
+    assert "exit code 3" in run.output
+    assert "ending with exit code 3" in run.output, "the container's own last words"
+    assert {host: [c["Id"] for c in found] for host, found in shop.containers("web").items()} == {
+        host: [c["Id"] for c in found] for host, found in before.items()
+    }
+    shop.set({**shop.variables, "app_services": serving})
+    assert shop.deploy().succeeded().changed() == {}
+
+
+def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
+    store = aws("secretsmanager")
+    name, values = "shop-e2e/token", ["first-of-two-values", "second-of-two-values"]
+    store.create_secret(Name=name, SecretString=values[0])
+    try:
+        described = services(context, "4", secrets={"TOKEN": f"secretsmanager:{name}"})
+        for value in values:
+            store.put_secret_value(SecretId=name, SecretString=value)
+            shop.set({**shop.variables, "app_services": described})
+            planned = shop.deploy("--check", "--diff", "-vvv").succeeded()
+            run = shop.deploy("--diff", "-vvv").succeeded()
+            assert set(run.changed()) == {"shop-e2e-1", "shop-e2e-2"}
+            assert not [seen for seen in values if seen in run.output + planned.output]
+            for containers in shop.containers("web").values():
+                assert f"TOKEN={value}" in containers[0]["Config"]["Env"]
+    finally:
+        store.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)
+
+
+def test_faults_are_named_together_before_the_first_change(shop: Environment, context: Path) -> None:
+    before = shop.containers("web")
+    described = services(context, "6", prot=8000, volumes=[{"source": "/srv/data", "path": "/data"}])
+    described["worker"] = {"port": 8000, "route": {"paths": ["/*"], "priority": 200}}
+    serving = shop.variables["app_services"]
+    run = release(shop, described)
+    shop.set({**shop.variables, "app_services": serving})
+    assert run.returncode != 0
+    for fault in ("prot", "/srv/data", "self-contained", "app_services.worker", "image"):
+        assert fault in run.output
+    assert run.changed() == {}
+    assert {host: [c["Id"] for c in found] for host, found in before.items()} == {
+        host: [c["Id"] for c in found] for host, found in shop.containers("web").items()
+    }
