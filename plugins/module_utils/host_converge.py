@@ -7,6 +7,7 @@ before the switch undoes itself and leaves the old containers serving.
 
 from __future__ import annotations
 
+import http.client
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -44,6 +45,7 @@ class Release:
         self._proxy = ProxyControl(engine, host, desired.app, desired.proxy_directory)
         self._candidates: list[Candidate] = []
         self._stopped: list[Found] = []
+        self._former: Json | None = None
 
     def run(self) -> Outcome:
         """Bring the host to the description. Raises ReleaseFailure, after undoing what was begun."""
@@ -51,24 +53,18 @@ class Release:
             surveyor = Surveyor(self._engine, self._host, self._desired, self._health, self._check_mode)
             survey = surveyor.survey()
             outcome = self._describe(survey)
-        except (DockerError, OSError) as error:
-            raise ReleaseFailure(unexpected(error)) from error
+        except (ReleaseFailure, DockerError, OSError) as error:
+            raise _failed(error, "what served before; nothing was changed.") from error
         if outcome.changed and not self._check_mode:
-            former = self._proxy.configuration()
             try:
                 self._bring_up(survey)
             except (ReleaseFailure, DockerError, OSError) as error:
-                failure = error if isinstance(error, ReleaseFailure) else ReleaseFailure(unexpected(error))
-                failure.failure.serving = self._undone(survey, former)
-                raise failure from error
+                raise _failed(error, self._undone(survey)) from error
             try:
                 self._take_down(survey, outcome)
             except (DockerError, OSError) as error:
-                failure = ReleaseFailure(unexpected(error))
-                failure.failure.serving = (
-                    "the new containers; only the end of the old ones failed, run again."
-                )
-                raise failure from error
+                serving = "the new containers; only the end of the old ones failed, run again."
+                raise _failed(error, serving) from error
         return outcome
 
     def _describe(self, survey: Survey) -> Outcome:
@@ -114,6 +110,7 @@ class Release:
         self._prepare()
         if survey.proxy:
             self._proxy.ensure(survey.proxy)
+            self._former = self._proxy.configuration()
         for plan in survey.plans:
             if plan.wanted and plan.create:
                 self._start(plan, plan.wanted)
@@ -167,23 +164,33 @@ class Release:
             self._proxy.load(traefik.with_candidates(current, tried))
             self._health.await_through(self._proxy, trying)
 
-    def _undone(self, survey: Survey, former: Json | None) -> str:
+    def _undone(self, survey: Survey) -> str:
         """Undo what was begun; say what serves now, also when the undoing failed as well."""
         try:
-            return self._undo(survey, former)
+            return self._undo(survey)
         except (ReleaseFailure, DockerError, OSError) as error:
             return f"not certain, because going back failed as well ({error}). Run again once it is mended."
 
-    def _undo(self, survey: Survey, former: Json | None) -> str:
+    def _undo(self, survey: Survey) -> str:
         """Remove what this run has started, put back what it stopped; say what serves now."""
         for one in self._candidates:
-            self._engine.remove_container(one.name)
+            self._end(one)
         for container in self._stopped:
             self._engine.start_container(container.id)
-        if survey.proxy and former and self._proxy.configuration() != former:
-            self._proxy.load(former)
+        if self._former and self._proxy.configuration() != self._former:
+            self._proxy.load(self._former)
         serving = [one.name for plan in survey.plans for one in [*plan.keep, *plan.retire] if one.running]
         return f"the containers of before ({', '.join(serving)})." if serving else "nothing, as before."
+
+    def _end(self, one: Candidate) -> None:
+        """Let a candidate end in its own way, as one that keeps data must, and remove it."""
+        try:
+            self._engine.stop_container(one.name, one.wanted.stop_timeout)
+        except DockerError as error:
+            # It was not even created.
+            if error.status != http.client.NOT_FOUND:
+                raise
+        self._engine.remove_container(one.name)
 
     # -- after the switch: the new containers serve ------------------------------------------------
 
@@ -203,9 +210,16 @@ def _still_running(retired: Sequence[Found], stopped: Sequence[Found]) -> list[F
     return [container for container in retired if container.id not in ended]
 
 
-def unexpected(error: DockerError | OSError) -> Failure:
+def _failed(error: Exception, serving: str) -> ReleaseFailure:
+    """Return what to raise for an error, saying what serves now."""
+    failure = error.failure if isinstance(error, ReleaseFailure) else unexpected(error)
+    failure.serving = serving
+    return ReleaseFailure(failure)
+
+
+def unexpected(error: Exception) -> Failure:
     """Explain an error that no step expects."""
-    if isinstance(error, OSError):
+    if not isinstance(error, DockerError):
         return Failure("host", f"This host refused: {error}")
     if error.status == 0:
         return Failure("docker_unavailable", f"The Docker Engine does not answer: {error.message}")

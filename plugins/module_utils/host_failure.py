@@ -6,9 +6,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from .host_plan import Found
+from .host_plan import MEBIBYTE, Found
 
-OOM_EXIT_CODE = 137
+#: The exit code of a process that was sent SIGKILL.
+KILLED = 137
 
 REMEDIES = {
     "image_not_found": "Check that the image was pushed and that its name, tag or digest is right.",
@@ -22,7 +23,7 @@ REMEDIES = {
     "timeout": "Raise `start_period` of its health check (or health_timeout), or make it start faster.",
     "dependency_unhealthy": "Mend the named dependency first; this service may then need no change.",
     "port_in_use": "Stop what holds the port, or choose another port.",
-    "docker_unavailable": "Start the Docker Engine on this host (the docker_engine role does), then run again.",
+    "docker_unavailable": "Start the Docker Engine on this host (the docker_engine role does); run again.",
     "engine": "The message is the Engine's; `journalctl -u docker` may say more.",
     "proxy": "Read the proxy's log above; the routes in use before are in force.",
     "host": "Check the named file or device on the host (space, permissions).",
@@ -101,6 +102,7 @@ def exit_failure(
     """Explain a candidate that ended. `architectures` are the image's and the host's."""
     state = container.inspect["State"]
     code = int(state.get("ExitCode") or 0)
+    limit = int(container.inspect["HostConfig"].get("Memory") or 0) // MEBIBYTE
     image_architecture, host_architecture = architectures
     failure = Failure("start_crash", f"{service} ended with exit code {code} while it started", service)
     failure.container, failure.exit_code, failure.log = container.name, code, list(log)
@@ -108,12 +110,17 @@ def exit_failure(
         failure.cause = "architecture"
         failure.summary = f"{service} cannot run here: its image is for another architecture"
         failure.evidence.append(f"The image is for {image_architecture}, the host is {host_architecture}.")
-    elif state.get("OOMKilled"):
-        limit = container.inspect["HostConfig"].get("Memory", 0) // (1024 * 1024)
+    elif "[FATAL tini" in "\n".join(log):
+        failure.cause = "start_refused"
+        failure.summary = f"{service} could not be started: its command cannot be run"
+    elif state.get("OOMKilled") or (code == KILLED and limit):
         failure.cause = "out_of_memory"
         failure.summary = f"{service} was killed at its memory limit of {limit} MiB while it started"
-    elif code == OOM_EXIT_CODE:
-        failure.evidence.append("Exit code 137 is SIGKILL: often the kernel, out of memory.")
+        if not state.get("OOMKilled"):
+            # Not every kernel reports it, and hardly anything else kills a container that is starting.
+            failure.evidence.append(
+                "It was killed (exit code 137); that it was for its memory is an inference."
+            )
     elif code == 0:
         failure.evidence.append("It ended by itself and without an error: a service has to keep running.")
     if state.get("Error"):
