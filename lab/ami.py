@@ -7,6 +7,9 @@ import boto3
 from lab.console import step
 from lab.settings import AMI_NAME, HOST_IMAGE, Settings
 
+# MiniStack takes any, and knows the account 000000000000 by it.
+ANY_KEY = "test"
+
 
 def ensure(settings: Settings) -> None:
     """Register the host image as an AMI unless it is."""
@@ -32,10 +35,5 @@ def find(settings: Settings) -> str:
 
 
 def _client(settings: Settings) -> Any:
-    return boto3.client(
-        "ec2",
-        endpoint_url=settings.endpoint,
-        region_name=settings.region,
-        aws_access_key_id="test",
-        aws_secret_access_key="test",  # noqa: S106
-    )
+    session = boto3.Session(ANY_KEY, ANY_KEY, region_name=settings.region)
+    return session.client("ec2", endpoint_url=settings.endpoint)

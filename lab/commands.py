@@ -37,7 +37,7 @@ def _up(settings: Settings, client: docker.DockerClient) -> None:
     installed = importlib.metadata.version("ministack")
     if installed != MINISTACK_VERSION:
         raise LabError(
-            f"MiniStack {installed} is installed; the lab's patches are for {MINISTACK_VERSION} and no other.\n"
+            f"MiniStack {installed} is installed; the lab's patches are for {MINISTACK_VERSION} alone.\n"
             "Install what the lock file says: `uv sync --project lab`."
         )
     conformance.check_names(settings.without)
@@ -67,7 +67,8 @@ def _status(settings: Settings, client: docker.DockerClient) -> int:
     if running is None:
         say("MiniStack: not running; start it with `make demo` or `python -m lab up`")
     else:
-        say(f"MiniStack: process {running.pid}, {'healthy' if healthy else 'does not answer'}, {settings.endpoint}")
+        health = "healthy" if healthy else "does not answer"
+        say(f"MiniStack: process {running.pid}, {health}, {settings.endpoint}")
     for image in client.images.list(filters={"label": images.RECIPE_LABEL}):
         for tag in image.tags:
             # Images built on these inherit their labels.
@@ -83,9 +84,14 @@ def _status(settings: Settings, client: docker.DockerClient) -> int:
 def _patches(as_json: bool) -> None:
     patches = conformance.registry()
     if as_json:
-        print(json.dumps([{"name": each.name, "service": each.service, "behaviour": each.behaviour} for each in patches]))
+        print(
+            json.dumps(
+                [
+                    {"name": each.name, "service": each.service, "behaviour": each.behaviour}
+                    for each in patches
+                ]
+            )
+        )
         return
     for each in patches:
         say(f"{each.service:4} {each.name}: {each.behaviour}")
-
-

@@ -41,11 +41,22 @@ def import_debian(
         _run(settings, "apt-debootstrap", ["apt-get", "install", "--quiet", "--yes", "debootstrap"])
     root = settings.build / "rootfs"
     mirror = machine.mirror(machine.apt_files())
-    bootstrap = ["debootstrap", "--variant=minbase", "--include=ca-certificates", "bookworm", str(root), mirror]
+    bootstrap = [
+        "debootstrap",
+        "--variant=minbase",
+        "--include=ca-certificates",
+        "bookworm",
+        str(root),
+        mirror,
+    ]
     _run(settings, image, bootstrap)
     archive = settings.build / "rootfs.tar"
     # The package cache is no part of an image, and the devices are Docker's to make.
-    skip = ["--exclude=./var/cache/apt/archives/*.deb", "--exclude=./var/lib/apt/lists/*", "--exclude=./dev/*"]
+    skip = [
+        "--exclude=./var/cache/apt/archives/*.deb",
+        "--exclude=./var/lib/apt/lists/*",
+        "--exclude=./dev/*",
+    ]
     _run(
         settings,
         f"{image}-archive",

@@ -105,7 +105,7 @@ def recipes(origin: str) -> list[Recipe]:
 
 
 def ensure(settings: Settings, client: docker.DockerClient) -> None:
-    """Make every image that is missing or out of date. Raises LabError, naming the build log, if one fails."""
+    """Make every image that is missing or out of date. Raises LabError with the build log if one fails."""
     origin = choose_origin(settings, client)
     wanted = recipes(origin)
     inputs.clear_build_directory(settings)
@@ -135,12 +135,12 @@ def remove(client: docker.DockerClient) -> None:
 
 
 def choose_origin(settings: Settings, client: docker.DockerClient) -> str:
-    """`registry` or `debian`: what SLIPWAY_LAB_BASE_IMAGES says; on auto what is here already, else what answers."""
+    """`registry` or `debian`: as SLIPWAY_LAB_BASE_IMAGES says; on auto what is here, else what answers."""
     if settings.base_images != "auto":
         say(f"  base images: {settings.base_images} (SLIPWAY_LAB_BASE_IMAGES)")
         return settings.base_images
     try:
-        present = client.images.get(recipes("debian")[0].image).labels.get(ORIGIN_LABEL, "")
+        present = str(client.images.get(recipes("debian")[0].image).labels.get(ORIGIN_LABEL, ""))
     except ImageNotFound:
         present = ""
     if present:

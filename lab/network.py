@@ -8,7 +8,7 @@ from docker.models.networks import Network
 from lab.console import say, step
 from lab.settings import LabError, Settings
 
-# On everything that the lab makes in the engine; the value is the network's name, so labs can share an engine.
+# On everything that the lab makes in the engine; its value is the network's name: labs can share an engine.
 LAB_LABEL = "slipway.lab"
 INSTANCE_LABEL = "slipway.lab.instance"
 
@@ -21,9 +21,9 @@ def ensure(settings: Settings, client: docker.DockerClient) -> None:
             return
         if present.attrs["Labels"].get(LAB_LABEL) != settings.network:
             raise LabError(
-                f"A Docker network {settings.network} with subnet {_subnet(present)} is there and is not the lab's; "
-                f"expected {settings.subnet}.\nRemove it (`docker network rm {settings.network}`) or name another "
-                "one in SLIPWAY_LAB_NETWORK."
+                f"A Docker network {settings.network} with subnet {_subnet(present)} is there that the lab "
+                f"did not make; expected {settings.subnet}.\nRemove it "
+                f"(`docker network rm {settings.network}`) or name another one in SLIPWAY_LAB_NETWORK."
             )
         # Half-made, or of another setting; nothing can be on it that the new one would not break anyway.
         remove(settings, client)
@@ -39,8 +39,8 @@ def ensure(settings: Settings, client: docker.DockerClient) -> None:
         except APIError as error:
             raise LabError(
                 f"The network {settings.network} ({settings.subnet}) could not be made: {error.explanation}\n"
-                "If another network has these addresses, remove it (`docker network ls`) or name a free subnet "
-                "in SLIPWAY_LAB_SUBNET."
+                "If another network has these addresses, remove it (`docker network ls`) or name a free "
+                "subnet in SLIPWAY_LAB_SUBNET."
             ) from error
 
 
@@ -65,7 +65,7 @@ def remove(settings: Settings, client: docker.DockerClient) -> None:
     others = [each["Name"] for each in network.attrs["Containers"].values()]
     if others:
         raise LabError(
-            f"The network {settings.network} still has containers that the lab did not make: {', '.join(others)}.\n"
+            f"The network {settings.network} has containers that the lab did not make: {', '.join(others)}.\n"
             "Remove or disconnect them, then run this again."
         )
     network.remove()

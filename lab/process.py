@@ -7,7 +7,6 @@ import os
 import signal
 import socket
 import subprocess
-import sys
 import time
 import urllib.error
 import urllib.request
@@ -17,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lab.console import say, step
-from lab.settings import LabError, Settings
+from lab.settings import LabError, Settings, to_environment
 
 STARTUP_SECONDS = 60
 SHUTDOWN_SECONDS = 30
@@ -25,7 +24,7 @@ SHUTDOWN_SECONDS = 30
 
 @dataclass(frozen=True)
 class Running:
-    """One MiniStack of ours. `born` is the kernel's start time, since a pid alone may be somebody else's by now."""
+    """One MiniStack of ours; `born` is its start time, since a pid alone may be another process by now."""
 
     pid: int
     born: str
@@ -102,7 +101,7 @@ def healthy(settings: Settings) -> bool:
     for host in ("127.0.0.1", settings.gateway):
         url = f"http://{host}:{settings.port}/_ministack/health"
         try:
-            with urllib.request.urlopen(url, timeout=5) as answer:  # noqa: S310
+            with urllib.request.urlopen(url, timeout=5) as answer:
                 if answer.status != 200:
                     return False
         except (urllib.error.URLError, OSError):
@@ -113,7 +112,9 @@ def healthy(settings: Settings) -> bool:
 def code_digest(settings: Settings) -> str:
     """Changes when the lab's code or settings do, so that `up` knows a MiniStack that runs older ones."""
     digest = hashlib.sha256(repr(settings).encode())
-    for path in sorted(Path(__file__).parent.glob("*.py")) + sorted((Path(__file__).parent / "conformance").glob("*.py")):
+    for path in sorted(Path(__file__).parent.glob("*.py")) + sorted(
+        (Path(__file__).parent / "conformance").glob("*.py")
+    ):
         digest.update(path.read_bytes())
     return digest.hexdigest()[:16]
 
@@ -130,6 +131,7 @@ def born(pid: int) -> str:
 def _start(settings: Settings) -> None:
     environment = {
         **os.environ,
+        **to_environment(settings),
         "PYTHONPATH": str(settings.root),
         "GATEWAY_PORT": str(settings.port),
         "MINISTACK_REGION": settings.region,
@@ -143,7 +145,7 @@ def _start(settings: Settings) -> None:
     }
     with settings.log_file.open("a") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "lab.server"],
+            [str(settings.python), "-m", "lab.server"],
             cwd=settings.directory,
             env=environment,
             stdin=subprocess.DEVNULL,
@@ -156,7 +158,9 @@ def _start(settings: Settings) -> None:
         if child.poll() is not None or time.monotonic() > until:
             why = f"ended with code {child.returncode}" if child.returncode is not None else "does not answer"
             end = "\n".join(settings.log_file.read_text(errors="replace").splitlines()[-15:])
-            raise LabError(f"MiniStack {why} after {STARTUP_SECONDS} s at most. Log: {settings.log_file}\n{end}")
+            raise LabError(
+                f"MiniStack {why} after {STARTUP_SECONDS} s at most. Log: {settings.log_file}\n{end}"
+            )
         time.sleep(0.1)
 
 

@@ -41,6 +41,11 @@ class Settings:
         return f"http://127.0.0.1:{self.port}"
 
     @property
+    def python(self) -> Path:
+        """The lab's own environment, whatever runs this."""
+        return self.root / "lab/.venv/bin/python"
+
+    @property
     def build(self) -> Path:
         """Scratch space of image builds; removed after each."""
         return self.directory / "build"
@@ -88,3 +93,16 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
         base_images=mode,
         without=tuple(name for name in environment.get("SLIPWAY_LAB_WITHOUT", "").split(",") if name),
     )
+
+
+def to_environment(settings: Settings) -> dict[str, str]:
+    """The environment that gives a child process the same settings."""
+    return {
+        "SLIPWAY_LAB_BASE_IMAGES": settings.base_images,
+        "SLIPWAY_LAB_DIRECTORY": str(settings.directory),
+        "SLIPWAY_LAB_PORT": str(settings.port),
+        "SLIPWAY_LAB_NETWORK": settings.network,
+        "SLIPWAY_LAB_SUBNET": str(settings.subnet),
+        "SLIPWAY_LAB_REGION": settings.region,
+        "SLIPWAY_LAB_WITHOUT": ",".join(settings.without),
+    }

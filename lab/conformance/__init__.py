@@ -14,6 +14,7 @@ from lab.conformance import (
     ec2_keys,
     ec2_launch,
     ec2_lifecycle,
+    ec2_security_groups,
     ecr,
     elb_attributes,
     elb_describe,
@@ -54,6 +55,7 @@ def registry() -> list[Patch]:
         Patch("ec2", ec2_images.images_have_a_creation_date),
         Patch("ec2", ec2_images.registered_images_are_ebs_backed),
         Patch("ec2", ec2_keys.key_pairs_are_real_keys),
+        Patch("ec2", ec2_security_groups.descriptions_of_security_group_rules_can_change),
         Patch("ec2", ec2_lifecycle.instances_stop_and_start_again),
         Patch("ec2", ec2_lifecycle.terminated_instances_leave_no_volume),
         Patch("ec2", ec2_lifecycle.instances_outlive_the_control_plane),
@@ -78,12 +80,13 @@ def check_names(without: tuple[str, ...]) -> None:
     unknown = [name for name in without if name not in known]
     if unknown:
         raise LabError(
-            f"SLIPWAY_LAB_WITHOUT names {', '.join(unknown)}; expected names that `python -m lab patches` lists."
+            f"SLIPWAY_LAB_WITHOUT names {', '.join(unknown)}; "
+            "expected names that `python -m lab patches` lists."
         )
 
 
 def apply(settings: Settings) -> None:
-    """Restore every behaviour but those that SLIPWAY_LAB_WITHOUT names. Raises LabError on an unknown name."""
+    """Restore every behaviour but those that SLIPWAY_LAB_WITHOUT names; LabError on an unknown name."""
     check_names(settings.without)
     for each in registry():
         if each.name not in settings.without:

@@ -23,7 +23,11 @@ def resources_outlive_a_crash(_settings: Settings) -> None:
 
     @around(app, "_dispatch_service_request")
     async def noting_changes(
-        original: Callable[..., Awaitable[Response]], method: str, path: str, headers: dict[str, str], *args: Any
+        original: Callable[..., Awaitable[Response]],
+        method: str,
+        path: str,
+        headers: dict[str, str],
+        *args: Any,
     ) -> Response:
         answer = await original(method, path, headers, *args)
         if not _is_read(headers, args[0]):
@@ -31,7 +35,9 @@ def resources_outlive_a_crash(_settings: Settings) -> None:
         return answer
 
     @around(app, "_handle_ecr_registry_request")
-    async def noting_pushes(original: Callable[..., Awaitable[Response]], method: str, *args: Any) -> Response:
+    async def noting_pushes(
+        original: Callable[..., Awaitable[Response]], method: str, *args: Any
+    ) -> Response:
         answer = await original(method, *args)
         if method in ("PUT", "DELETE"):
             changed.set()

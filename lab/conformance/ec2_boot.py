@@ -36,7 +36,7 @@ def instances_boot_their_own_init(settings: Settings) -> None:
             image,
             name=name,
             hostname=f"ip-{address.replace('.', '-')}",
-            # Not MiniStack's own labels: it removes every container that has them whenever it starts or stops.
+            # Not MiniStack's own labels: it removes all containers with those whenever it starts or stops.
             labels={LAB_LABEL: settings.network, INSTANCE_LABEL: instance["InstanceId"]},
             # An instance that reboots itself ends its container.
             restart_policy={"Name": "unless-stopped"},

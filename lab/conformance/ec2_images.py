@@ -27,7 +27,7 @@ def images_have_a_creation_date(_settings: Settings) -> None:
 
 
 def registered_images_are_ebs_backed(_settings: Settings) -> None:
-    """An image registered with a root volume is EBS-backed, so its instances have that volume and can be stopped."""
+    """An image registered with a root volume is EBS-backed: its instances have one and can be stopped."""
 
     @around(ec2, "_register_image")
     def ebs_backed(original: Callable[[Parameters], Response], p: Parameters) -> Response:

@@ -16,7 +16,7 @@ PrivateKey = rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey
 
 
 def key_pairs_are_real_keys(_settings: Settings) -> None:
-    """CreateKeyPair gives a usable private key; key pairs keep public key, type, fingerprint and tags, and no name twice."""
+    """CreateKeyPair gives a private key that works; a pair keeps its type, fingerprint and tags."""
 
     def create(p: Parameters) -> Response:
         private: PrivateKey
@@ -29,9 +29,13 @@ def key_pairs_are_real_keys(_settings: Settings) -> None:
         )
         kind = "ed25519" if isinstance(private, ed25519.Ed25519PrivateKey) else "rsa"
         form = (
-            serialization.PrivateFormat.OpenSSH if kind == "ed25519" else serialization.PrivateFormat.TraditionalOpenSSL
+            serialization.PrivateFormat.OpenSSH
+            if kind == "ed25519"
+            else serialization.PrivateFormat.TraditionalOpenSSL
         )
-        material = private.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()).decode()
+        material = private.private_bytes(
+            serialization.Encoding.PEM, form, serialization.NoEncryption()
+        ).decode()
         return _keep(p, "CreateKeyPair", public.decode(), kind, f"<keyMaterial>{material}</keyMaterial>")
 
     def bring(p: Parameters) -> Response:
@@ -39,7 +43,9 @@ def key_pairs_are_real_keys(_settings: Settings) -> None:
         try:
             key = serialization.load_ssh_public_key(text.encode())
         except (ValueError, UnsupportedAlgorithm):
-            refused: Response = ec2._error("InvalidKey.Format", "Key is not in valid OpenSSH public key format", 400)
+            refused: Response = ec2._error(
+                "InvalidKey.Format", "Key is not in valid OpenSSH public key format", 400
+            )
             return refused
         kind = "ed25519" if isinstance(key, ed25519.Ed25519PublicKey) else "rsa"
         return _keep(p, "ImportKeyPair", text, kind, "")
@@ -54,7 +60,9 @@ def key_pairs_are_real_keys(_settings: Settings) -> None:
             return answer
         wanted = numbered(p, "KeyName")
         pairs = [pair for pair in ec2._key_pairs.values() if not wanted or pair["KeyName"] in wanted]
-        items = "".join(f"<item>{_pair_xml(pair)}{ec2._tag_set_xml(pair['KeyPairId'])}</item>" for pair in pairs)
+        items = "".join(
+            f"<item>{_pair_xml(pair)}{ec2._tag_set_xml(pair['KeyPairId'])}</item>" for pair in pairs
+        )
         described: Response = ec2._xml(200, "DescribeKeyPairsResponse", f"<keySet>{items}</keySet>")
         return described
 

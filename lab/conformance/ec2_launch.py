@@ -27,7 +27,7 @@ METADATA_DEFAULTS = {
 
 
 def run_instances_places_by_network_interface(_settings: Settings) -> None:
-    """RunInstances takes subnet and groups from NetworkInterface.1 too, the zone from the subnet, and refuses unknown subnets."""
+    """RunInstances takes subnet and groups from a network interface too, and the zone from the subnet."""
 
     @around(ec2, "_run_instances")
     def placed(original: Callable[[Parameters], Response], p: Parameters) -> Response:
@@ -44,7 +44,9 @@ def run_instances_places_by_network_interface(_settings: Settings) -> None:
         return original(asked)
 
     @around(ec2, "_launch_instances_internal")
-    def in_the_zone_of_the_subnet(original: Callable[..., list[Record]], *args: Any, **named: Any) -> list[Record]:
+    def in_the_zone_of_the_subnet(
+        original: Callable[..., list[Record]], *args: Any, **named: Any
+    ) -> list[Record]:
         created = original(*args, **named)
         for instance in created:
             subnet = ec2._subnets.get(instance["SubnetId"])
@@ -66,7 +68,7 @@ def run_instances_launches_up_to_max_count(_settings: Settings) -> None:
 
 
 def instances_have_metadata_options(_settings: Settings) -> None:
-    """An instance keeps the metadata options that it was launched with, shows them, and lets them be modified."""
+    """An instance has the metadata options that it was launched with; they can be modified."""
     remember_launch_requests()
 
     @around(ec2, "_launch_instances_internal")
@@ -108,12 +110,13 @@ def _change_options(instance: Record, p: Parameters, prefix: str) -> None:
 def _options_xml(instance: Record) -> str:
     options = instance.get("MetadataOptions", METADATA_DEFAULTS)
     return "<state>applied</state>" + "".join(
-        f"<{name[0].lower()}{name[1:]}>{value}</{name[0].lower()}{name[1:]}>" for name, value in options.items()
+        f"<{name[0].lower()}{name[1:]}>{value}</{name[0].lower()}{name[1:]}>"
+        for name, value in options.items()
     )
 
 
 def instances_have_the_block_devices_asked_for(_settings: Settings) -> None:
-    """A volume of an instance has the size, type and encryption that RunInstances asked for, and goes with the instance."""
+    """A volume has the size, type and encryption that RunInstances asked for and goes with its instance."""
     remember_launch_requests()
 
     @around(ec2, "_launch_instances_internal")
@@ -179,8 +182,9 @@ def instances_have_a_network_interface(_settings: Settings) -> None:
             f"<ownerId>{ec2.get_account_id()}</ownerId><status>in-use</status>"
             f"<privateIpAddress>{address}</privateIpAddress>"
             f"<sourceDestCheck>{str(instance['SourceDestCheck']).lower()}</sourceDestCheck>"
-            f"<groupSet>{groups}</groupSet><attachment><attachmentId>{identifier.replace('eni-', 'eni-attach-')}"
-            "</attachmentId><deviceIndex>0</deviceIndex><status>attached</status>"
+            f"<groupSet>{groups}</groupSet><attachment>"
+            f"<attachmentId>{identifier.replace('eni-', 'eni-attach-')}</attachmentId>"
+            "<deviceIndex>0</deviceIndex><status>attached</status>"
             "<deleteOnTermination>true</deleteOnTermination></attachment>"
             f"<privateIpAddressesSet><item><privateIpAddress>{address}</privateIpAddress><primary>true</primary>"
             "</item></privateIpAddressesSet><interfaceType>interface</interfaceType></item></networkInterfaceSet>"

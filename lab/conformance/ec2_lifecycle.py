@@ -1,4 +1,4 @@
-"""What becomes of an instance: stopped, started, terminated, and looked for after the control plane restarted."""
+"""What becomes of an instance: stopped, started, terminated, found again by a new control plane."""
 
 import time
 from collections.abc import Callable
@@ -17,7 +17,7 @@ TERMINATED = {"Code": 48, "Name": "terminated"}
 
 
 def instances_stop_and_start_again(_settings: Settings) -> None:
-    """StopInstances stops the machine, StartInstances starts the same one; one that powers itself off is stopped."""
+    """StopInstances stops the machine, StartInstances starts it again; one that powers off is `stopped`."""
 
     @around(ec2, "_stop_instances")
     def stop(original: Callable[[Parameters], Response], p: Parameters) -> Response:

@@ -12,7 +12,7 @@ from lab.settings import Settings
 
 
 def pushed_images_are_kept_on_disk(settings: Settings) -> None:
-    """A pushed image stays in its repository, whatever ends the registry's process, and is not held in memory."""
+    """A pushed layer is stored once, outlives the registry's process and is not held in memory."""
     directory = settings.directory / "registry"
 
     class Layers(dict[str, Any]):
@@ -32,7 +32,8 @@ def pushed_images_are_kept_on_disk(settings: Settings) -> None:
             return _file(directory, digest).read_bytes()
 
         def get(self, digest: str, default: Any = None) -> Any:
-            return self[digest] if digest in self else default
+            known = super().get(digest)
+            return default if known is None else self[digest]
 
         def __deepcopy__(self, _memo: Any) -> dict[str, int]:
             return dict(self.items())

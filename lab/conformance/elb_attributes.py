@@ -7,7 +7,7 @@ from ministack.services import alb
 from lab.conformance.around import Parameters, Response, around
 from lab.settings import Settings
 
-# Elastic Load Balancing, Application Load Balancers, "Load balancer attributes"; MiniStack knows three of them.
+# Elastic Load Balancing, Application Load Balancers, "Load balancer attributes"; MiniStack knows three.
 DEFAULTS = {
     "access_logs.s3.bucket": "",
     "access_logs.s3.prefix": "",
@@ -28,5 +28,7 @@ def load_balancers_have_every_attribute(_settings: Settings) -> None:
         attributes = alb._lb_attrs.get(alb._p(p, "LoadBalancerArn"))
         if attributes is not None:
             known = {each["Key"] for each in attributes}
-            attributes += [{"Key": key, "Value": value} for key, value in DEFAULTS.items() if key not in known]
+            attributes += [
+                {"Key": key, "Value": value} for key, value in DEFAULTS.items() if key not in known
+            ]
         return original(p)

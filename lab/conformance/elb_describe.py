@@ -49,7 +49,7 @@ def load_balancers_are_in_the_zones_of_their_subnets(_settings: Settings) -> Non
 
 
 def target_groups_know_the_load_balancers_that_use_them(_settings: Settings) -> None:
-    """A target group names the load balancers that a rule or listener forwards from, and a group in use is not deleted."""
+    """A target group names the load balancers that forward to it, and one in use is not deleted."""
 
     @around(alb, "_describe_tgs")
     def with_users(original: Callable[[Parameters], Response], p: Parameters) -> Response:

@@ -36,12 +36,14 @@ def initial() -> Health:
 def not_in_use() -> Health:
     """Of a target in a group that no load balancer forwards to."""
     return Health(
-        "unused", "Target.NotInUse", "Target group is not configured to receive traffic from the load balancer"
+        "unused",
+        "Target.NotInUse",
+        "Target group is not configured to receive traffic from the load balancer",
     )
 
 
 def address_of(target_id: str) -> str | None:
-    """Where a target is: an instance's address, or the id itself if it is an address. None for a lost instance."""
+    """Where a target is: an instance's address, or the id if that is an address; None for a lost instance."""
     if not target_id.startswith("i-"):
         return target_id
     for key, instance in ec2._instances.all_items():

@@ -28,7 +28,7 @@ def key_of(group: Record, target: Record) -> Key:
 
 
 def targets_are_registered_by_id_and_port(_settings: Settings) -> None:
-    """A target is an id and a port: one id may be registered twice, and a target asked for but not registered is `unused`."""
+    """A target is an id and a port, so one id may be registered twice; one not registered is `unused`."""
 
     def register(p: Parameters) -> Response:
         return _with_group(p, "RegisterTargets", _register)
@@ -110,7 +110,7 @@ def _health_xml(group: Record, target: Record, registered: bool) -> str:
 
 
 def target_health_follows_health_checks(_settings: Settings) -> None:
-    """A target's health is what its health checks found: interval, timeout, thresholds, path, port and matcher count."""
+    """A target's health is what its health checks found, by the group's interval, thresholds and matcher."""
     pool = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="lab-health")
 
     def watch() -> None:
@@ -143,7 +143,7 @@ def _all_targets() -> list[tuple[Record, Record]]:
 
 
 def deregistered_targets_drain(_settings: Settings) -> None:
-    """A deregistered target is `draining`, without new requests, until its requests are answered or its delay is over."""
+    """A deregistered target is `draining` until its requests are answered or its delay is over."""
 
     def drain(group: Record, targets: list[Record]) -> None:
         delay = _attribute(group["TargetGroupArn"], "deregistration_delay.timeout_seconds", 300)

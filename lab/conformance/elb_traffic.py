@@ -42,7 +42,7 @@ def requests_go_to_healthy_targets(_settings: Settings) -> None:
         if not candidates:
             return 503, {"Content-Type": "text/html"}, b"503 Service Temporarily Unavailable"
         target = candidates[next(_turn) % len(candidates)]
-        return await _counted(group, target, *args)
+        return await _counted(group, target, args)
 
 
 def _state(group: Record, target: Record) -> str:
@@ -50,18 +50,9 @@ def _state(group: Record, target: Record) -> str:
     return health.state if health else "healthy"
 
 
-async def _counted(
-    group: Record,
-    target: Record,
-    method: str,
-    path: str,
-    headers: dict[str, str],
-    body: bytes,
-    query: dict[str, Any],
-    raw_query: str | None = None,
-    raw_path: str | None = None,
-) -> Response:
+async def _counted(group: Record, target: Record, request: tuple[Any, ...]) -> Response:
     """Proxy one request; it is in flight until the last byte of its answer has left."""
+    method, path, headers, body, query, raw_query, raw_path = request
     key = key_of(group, target)
     IN_FLIGHT[key] = IN_FLIGHT.get(key, 0) + 1
     streaming = False
