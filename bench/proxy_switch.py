@@ -77,16 +77,12 @@ class Proxy(ABC):
         """Send every new request to the new container; return when that is so."""
 
     def memory(self) -> float:
-        """Return its working set in MiB."""
+        """Return the resident memory of its processes in MiB."""
         output = subprocess.run(
-            ["docker", "stats", "--no-stream", "--format", "{{.MemUsage}}", self.container],
-            check=True,
-            capture_output=True,
-            text=True,
+            ["docker", "top", self.container, "-eo", "pid,rss"], check=True, capture_output=True, text=True
         ).stdout
-        amount = output.split("/", maxsplit=1)[0].strip()
-        scale = {"KiB": 1 / 1024, "MiB": 1.0, "GiB": 1024.0}
-        return round(float(amount[:-3]) * scale[amount[-3:]], 1)
+        kibibytes = sum(int(line.split()[1]) for line in output.splitlines()[1:])
+        return round(kibibytes / 1024, 1)
 
 
 class Traefik(Proxy):
