@@ -139,6 +139,8 @@ def _start(settings: Settings) -> None:
         "STATE_DIR": str(settings.state),
         "S3_DATA_DIR": str(settings.directory / "s3"),
         "DOCKER_NETWORK": settings.network,
+        # Removing a host with its volumes takes longer than MiniStack's 10 s on a busy machine.
+        "MINISTACK_DOCKER_TIMEOUT": "120",
         # Listeners of services that no part of Slipway uses.
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
