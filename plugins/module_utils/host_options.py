@@ -11,7 +11,7 @@ from .traefik import Certificate, Proxy, Route
 
 Json = dict[str, Any]
 
-_HEALTH_CHECK = {
+_HEALTH_CHECK: Json = {
     "path": {"type": "str"},
     "command": {"type": "list", "elements": "str"},
     "interval": {"type": "float", "default": 5},
@@ -19,14 +19,14 @@ _HEALTH_CHECK = {
     "retries": {"type": "int", "default": 3},
     "start_period": {"type": "float", "default": 30},
 }
-_VOLUME = {
+_VOLUME: Json = {
     "name": {"type": "str"},
     "source": {"type": "str"},
     "path": {"type": "str", "required": True},
     "read_only": {"type": "bool", "default": False},
 }
-_PUBLISH = {"address": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}
-_CONTAINER = {
+_PUBLISH: Json = {"address": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}
+_CONTAINER: Json = {
     "service": {"type": "str", "required": True},
     "image": {"type": "str", "required": True},
     "replicas": {"type": "int", "default": 1},
@@ -61,19 +61,19 @@ _CONTAINER = {
     "init": {"type": "bool", "default": True},
     "depends_on": {"type": "list", "elements": "str", "default": []},
 }
-_ROUTE = {
+_ROUTE: Json = {
     "service": {"type": "str", "required": True},
     "paths": {"type": "list", "elements": "str", "default": ["/*"]},
     "host": {"type": "str"},
     "priority": {"type": "int", "default": 1000},
 }
-_CERTIFICATE = {
+_CERTIFICATE: Json = {
     "email": {"type": "str", "required": True},
     "domains": {"type": "list", "elements": "str", "required": True},
     "ca_server": {"type": "str"},
     "ca_file": {"type": "str"},
 }
-_PROXY = {
+_PROXY: Json = {
     "image": {"type": "str", "required": True},
     "http_port": {"type": "int", "default": 80},
     "https_port": {"type": "int"},
@@ -81,7 +81,7 @@ _PROXY = {
     "arguments": {"type": "list", "elements": "str", "default": []},
     "certificate": {"type": "dict", "options": _CERTIFICATE},
 }
-ARGUMENT_SPEC = {
+ARGUMENT_SPEC: Json = {
     "app": {"type": "str", "required": True},
     "release": {"type": "str", "default": "release"},
     "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},

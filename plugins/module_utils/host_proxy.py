@@ -145,6 +145,7 @@ class ProxyControl:
             self._engine.remove_container(draft)
             for one in running:
                 self._engine.start_container(one.id)
+                self._await(configuration, one.id)
             raise
         for one in old:
             self._engine.remove_container(one.id)

@@ -1,0 +1,120 @@
+"""The module's arguments and the words of its failures."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from ansible.module_utils.testing import patch_module_args
+
+from plugins.module_utils import host_failure, host_options
+from plugins.module_utils.host_failure import REMEDIES, Failure, pull_cause, start_cause, without_secrets
+from plugins.modules import host_release
+
+
+def shape(options: dict[str, Any], nested: str) -> dict[str, Any]:
+    return {
+        name: {
+            "type": option["type"],
+            "required": option.get("required", False),
+            "default": option.get("default"),
+            "elements": option.get("elements"),
+            "choices": option.get("choices"),
+            "options": shape(option.get(nested, {}), nested),
+        }
+        for name, option in options.items()
+    }
+
+
+def test_documentation_and_arguments_agree() -> None:
+    documented = yaml.safe_load(host_release.DOCUMENTATION)["options"]
+    assert shape(documented, "suboptions") == shape(host_options.ARGUMENT_SPEC, "options")
+
+
+def test_the_examples_are_yaml_and_name_the_module() -> None:
+    for task in yaml.safe_load(host_release.EXAMPLES):
+        assert set(task) == {"name", "slipway.core.host_release"}
+        assert set(task["slipway.core.host_release"]) <= set(host_options.ARGUMENT_SPEC)
+
+
+def test_values_are_written_as_a_process_reads_them() -> None:
+    parameters = {name: option.get("default") for name, option in host_options.ARGUMENT_SPEC.items()}
+    container = {name: option.get("default") for name, option in host_options._CONTAINER.items()}
+    container |= {"service": "web", "image": "web:1", "environment": {"A": True, "B": 1, "C": "c"}}
+    desired = host_options.desired({**parameters, "app": "shop", "containers": [container]})
+    assert desired.containers[0].environment == {"A": "true", "B": "1", "C": "c"}
+
+
+def test_an_engine_that_is_silent_fails_the_module(capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = {
+        "app": "shop",
+        "docker_socket": "/run/none.sock",
+        "secrets": {"web": {"TOKEN": "a-hidden-word"}},
+    }
+    with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
+        host_release.main()
+    output = capsys.readouterr().out
+    assert ended.value.code == 1
+    assert "docker_unavailable" in output
+    assert "Start the Docker Engine" in output
+    assert "a-hidden-word" not in output
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        ("manifest for a:1 not found: manifest unknown: manifest unknown", "image_not_found"),
+        ("name unknown: The repository does not exist", "image_not_found"),
+        ("pull access denied for a, repository does not exist or may require 'docker login'", "pull_denied"),
+        ("Head https://r/v2/a: unauthorized: authentication required", "pull_denied"),
+        ("no basic auth credentials", "pull_denied"),
+        ("no matching manifest for linux/arm64/v8 in the manifest list entries", "architecture"),
+        ('Get "https://r/v2/": dial tcp: lookup r: no such host', "registry_unreachable"),
+    ],
+)
+def test_a_failed_pull_is_classified(message: str, cause: str) -> None:
+    assert pull_cause(message) == cause
+
+
+@pytest.mark.parametrize(
+    ("message", "cause"),
+    [
+        (
+            "driver failed programming external connectivity: Bind for :80 failed: port is already allocated",
+            "port_in_use",
+        ),
+        ("exec /a: exec format error: unknown", "architecture"),
+        ('exec: "/a": stat /a: no such file or directory: unknown', "start_refused"),
+    ],
+)
+def test_a_refused_start_is_classified(message: str, cause: str) -> None:
+    assert start_cause(message) == cause
+
+
+def test_a_message_says_what_where_and_what_to_do() -> None:
+    failure = Failure("start_crash", "web ended", "web", "web-1", evidence=["seen"], log=["last words"])
+    failure.serving = "the old one."
+    assert failure.message().splitlines() == [
+        "web ended (start_crash)",
+        "  seen",
+        "  Last lines of the log of web-1:",
+        "    | last words",
+        "Serving now: the old one.",
+        f"What to do: {REMEDIES['start_crash']}",
+    ]
+    assert failure.as_dict()["remedy"] == REMEDIES["start_crash"]
+
+
+def test_secrets_leave_an_applications_own_words() -> None:
+    lines = ["url mongodb://u:pass-word@h", "pass"]
+    assert without_secrets(lines, ["pass", "pass-word", ""]) == ["url mongodb://u:(secret)@h", "(secret)"]
+
+
+def test_every_cause_that_is_named_anywhere_has_a_remedy() -> None:
+    sources = Path(host_failure.__file__).parent.glob("host_*.py")
+    text = "\n".join(source.read_text() for source in sources)
+    named = set(re.findall(r'(?:Failure\(\s*|cause = )"(\w+)"', text))
+    assert {"start_crash", "dependency_unhealthy", "port_in_use"} <= named <= set(REMEDIES)
