@@ -244,7 +244,7 @@ class TargetGroups:
         )
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
-        found: dict[str, dict[str, str]] = {}
+        found: dict[str, dict[str, str]] = {arn: {} for arn in arns}
         for start in range(0, len(arns), TAGS_AT_ONCE):
             answer = self.client.describe_tags(ResourceArns=arns[start : start + TAGS_AT_ONCE])
             for entry in answer["TagDescriptions"]:
