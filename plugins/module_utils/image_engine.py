@@ -62,6 +62,19 @@ class Engine:
             raise EngineError(_said(error)) from error
         return found
 
+    def architecture(self) -> str:
+        """Give the architecture that the Engine builds for, as uname has it."""
+        return str(self._client.info()["Architecture"])
+
+    def published(self) -> dict[int, str]:
+        """Give the ports that containers publish on this machine, with the containers' names."""
+        return {
+            int(port["PublicPort"]): str(container["Names"][0]).lstrip("/")
+            for container in self._client.api.containers()
+            for port in container["Ports"]
+            if "PublicPort" in port
+        }
+
     def build(
         self,
         archive: IO[bytes],

@@ -48,10 +48,10 @@ def _whole(expected: str, low: int, high: int, **more: Any) -> Option:
 
 
 # ECR allows no doubled separator in a repository's name, DNS no hyphen at its end.
-_NAME = r"(?=.{1,32}$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
+_NAME = r"(?=.{1,32}$)(?!(?:localhost|proxy)$)[a-z][a-z0-9]*(-[a-z0-9]+)*"
 _NAME_TEXT = (
     "a name of 1 to 32 characters: lower case letters and digits in groups joined by single hyphens, "
-    "beginning with a letter"
+    "beginning with a letter; not localhost, and not proxy, which is Slipway's own"
 )
 _ROOT = PurePosixPath("/")
 _PATH = r"/[^\s]*"
@@ -61,6 +61,18 @@ SERVICE_NAME = _text(
     _NAME_TEXT,
     _NAME,
     remedy="rename the service; its name becomes a host name, a repository and part of AWS resource names",
+)
+APP_NAME = _text(
+    "a name of 1 to 21 characters: lower case letters and digits in groups joined by single hyphens, "
+    "beginning with a letter, and not internal, which AWS keeps for itself",
+    r"(?=.{1,21}$)(?!internal$|internal-)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+    remedy="rename the application; its name becomes part of the names of AWS resources and images",
+)
+ENVIRONMENT_NAME = _text(
+    "a name of 1 to 16 characters: lower case letters and digits in groups joined by single hyphens, "
+    "beginning with a letter",
+    r"(?=.{1,16}$)[a-z][a-z0-9]*(-[a-z0-9]+)*",
+    remedy="rename the environment; its name becomes part of the names of AWS resources",
 )
 _VARIABLE = _text(
     "an environment variable's name: letters, digits and underscores, not beginning with a digit",

@@ -27,8 +27,10 @@ def kind(value: Any) -> str:
 
 def shown(value: Any, option: Option) -> str:
     """Describe a value for an error without giving away what may be a secret."""
-    if option.hidden or isinstance(value, (dict, list)) or value is None:
+    if isinstance(value, (dict, list)) or value is None:
         return kind(value)
+    if option.hidden:
+        return f"{kind(value)}, not shown because it may be a secret"
     text = repr(str(value)) if isinstance(value, str) else str(value).lower()
     return f"{kind(value)}: {text if len(text) <= 80 else text[:77] + '...'}"
 
@@ -53,7 +55,7 @@ _KINDS: tuple[tuple[tuple[type, ...], str], ...] = (
 
 
 def _wrong(value: Any, option: Option, key: str, report: Report) -> Any:
-    report(key, shown(value, option), option.expected, option.remedy or f"write {option.expected}")
+    report(key, shown(value, option), option.expected, option.remedy or "correct the value")
     return None
 
 

@@ -164,11 +164,10 @@ images:
       digest: sha256:9f86d0
       built: true
       pushed: true
-faults:
-  description: What is wrong, each with C(where), C(key), C(problem), C(expected) and C(remedy).
+msg:
+  description: Everything that is wrong, numbered.
   returned: failure
-  type: list
-  elements: dict
+  type: str
 """
 
 SPEC: dict[str, Any] = {
@@ -254,8 +253,7 @@ def main() -> None:
     try:
         result = run(module)
     except Faults as found:
-        text = f"The images cannot be made:\n{found}"
-        module.fail_json(msg=text, faults=[fault.as_dict() for fault in found.faults])
+        module.fail_json(msg=f"The images cannot be made:\n{found}")
     except EngineError as error:
         fault = Fault(
             "controller",
@@ -264,7 +262,7 @@ def main() -> None:
             "a Docker Engine on the machine that runs Ansible",
             "start Docker, or name another Engine by DOCKER_HOST",
         )
-        module.fail_json(msg=render([fault]), faults=[fault.as_dict()])
+        module.fail_json(msg=render([fault]))
     module.exit_json(**result)
 
 

@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.faults import Fault, Faults
+from ..module_utils.faults import Fault, Faults, render
 from ..module_utils.secret_store import ParameterStore, SecretError, SecretsManager
 from ..module_utils.secret_values import SECRETS_MANAGER, Stores, collect
 
@@ -83,11 +83,10 @@ made:
   returned: success
   type: list
   elements: str
-faults:
-  description: What is missing, each with C(where), C(key), C(problem), C(expected) and C(remedy).
+msg:
+  description: Everything that is missing, numbered.
   returned: failure
-  type: list
-  elements: dict
+  type: str
 """
 
 DEFAULT_LENGTH = 32
@@ -121,11 +120,10 @@ def main() -> None:
             check_mode=module.check_mode,
         )
     except Faults as found:
-        listed = [fault.as_dict() for fault in found.faults]
-        module.fail_json(msg=f"Secrets are missing:\n{found}", faults=listed)
+        module.fail_json(msg=f"Secrets are missing:\n{found}")
     except SecretError as error:
         fault = Fault(SECRETS_MANAGER, "secrets_generate", error.problem, "a secret", error.remedy)
-        module.fail_json(msg=f"A secret cannot be made: {error.problem}", faults=[fault.as_dict()])
+        module.fail_json(msg=f"A secret cannot be made:\n{render([fault])}")
     except (ClientError, BotoCoreError) as error:
         module.fail_json_aws(error, msg="The secrets cannot be read")
     module.exit_json(

@@ -140,25 +140,22 @@ def test_a_missing_base_image_ends_with_the_builder_s_words(module: Module) -> N
     (module.project / "app" / "Dockerfile").write_text(f"FROM {DOWN}/nonesuch:1\n")
     result = module()
     assert result["failed"]
-    (fault,) = result["faults"]
-    assert fault["key"] == "app.build"
-    assert f"FROM {DOWN}/nonesuch:1" in fault["problem"]
-    assert "connection refused" in fault["problem"]
-    assert fault["problem"] in result["msg"]
+    assert "app.build" in result["msg"]
+    assert f"FROM {DOWN}/nonesuch:1" in result["msg"]
+    assert "connection refused" in result["msg"]
 
 
 def test_a_registry_that_is_down(module: Module) -> None:
     result = module(registry=DOWN)
     assert result["failed"]
-    (fault,) = result["faults"]
-    assert fault["where"] == f"registry {DOWN}"
-    assert "connection refused" in fault["problem"]
+    assert f"1. registry {DOWN}: images" in result["msg"]
+    assert "connection refused" in result["msg"]
 
 
 def test_a_repository_that_does_not_exist(module: Module) -> None:
     result = module(repositories={"app": "slipway-test-nonesuch/app"})
     assert result["failed"]
-    assert "name unknown" in result["faults"][0]["problem"]
+    assert "name unknown" in result["msg"]
     engine: Any = docker.from_env()
     engine.images.remove(f"{REGISTRY}/slipway-test-nonesuch/app:{module.tag()}")
     engine.close()
@@ -169,7 +166,7 @@ def test_an_engine_that_does_not_answer(module: Module, monkeypatch: pytest.Monk
         elsewhere.setenv("DOCKER_HOST", f"unix://{module.project}/none.sock")
         result = module()
     assert result["failed"]
-    assert result["faults"][0]["key"] == "docker"
+    assert "controller: docker" in result["msg"]
 
 
 def ansible(module: Module, **changes: Any) -> str:

@@ -334,5 +334,5 @@ def test_the_text_of_faults() -> None:
         "1. inventories/prod/group_vars/prod.yml:12: app_services.web.port\n"
         "   found:    a whole number: 0\n"
         "   expected: the port that the container listens on, a whole number from 1 to 65535\n"
-        "   remedy:   write the port that the container listens on, a whole number from 1 to 65535"
+        "   remedy:   correct the value"
     )

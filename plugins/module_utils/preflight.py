@@ -1,0 +1,253 @@
+"""Everything that can be known to be wrong before the first change: the model, this machine, AWS, the hosts.
+
+Each check is a function from an environment and the world to faults. One that cannot be made, because
+what it needs is itself at fault, says nothing: the cause is named by another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from . import preflight_hosts
+from .faults import Fault, locate, related
+from .image_engine import EngineError, registry_host
+from .model import ROOT, merged, validate
+from .model_schema import APP_NAME, ENVIRONMENT_NAME, SECRET
+from .model_shape import read
+
+Environment = Mapping[str, Any]
+Origins = Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class World:
+    """What is outside: each a call, so that a test can put something else in its place."""
+
+    engine: Callable[[], Any]
+    aws: Callable[[Environment, Origins], list[Fault]]
+    taken: Callable[[int], bool]
+    project_dir: Path
+
+
+def run(environment: Environment, origins: Origins, world: World, known: Iterable[Fault] = ()) -> list[Fault]:
+    """Make every check; give each fault once, those of the environment's variables (`known`) first."""
+    services = merged(
+        environment["app_services"],
+        environment["database"],
+        environment["database_service_name"],
+        environment["database_service"],
+    )
+    readable = services if isinstance(services, dict) else {}
+    faults = list(known)
+    complete = {
+        **environment,
+        "services": readable,
+        "references": references(readable),
+        "faulty": {fault.key for fault in faults},
+    }
+    for check in CHECKS:
+        for fault in check(complete, origins, world):
+            if not any(_same(fault, earlier) for earlier in faults):
+                faults.append(fault)
+    return faults
+
+
+def references(services: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    """Give those references to secrets that are well formed."""
+    found: dict[str, dict[str, str]] = {}
+    for name, service in services.items():
+        held = service.get("secrets") if isinstance(service, dict) else None
+        for variable, text in held.items() if isinstance(held, dict) else ():
+            if isinstance(text, str) and SECRET.pattern and SECRET.pattern.fullmatch(text):
+                found.setdefault(name, {})[variable] = text
+    return found
+
+
+def check_names(environment: Environment, origins: Origins, world: World) -> list[Fault]:
+    """The application's and the environment's names become part of the names of AWS resources."""
+    faults: list[Fault] = []
+
+    def report(key: str, problem: str, expected: str, remedy: str) -> None:
+        faults.append(Fault(locate(origins, key), key, problem, expected, remedy))
+
+    for key, option in (("app_name", APP_NAME), ("app_environment", ENVIRONMENT_NAME)):
+        if environment[key] is not None:
+            read(environment[key], option, key, report)
+    return faults
+
+
+def check_model(environment: Environment, origins: Origins, world: World) -> list[Fault]:
+    """The application model."""
+    if ROOT in environment["faulty"]:
+        return []
+    name = environment["database_service_name"]
+    own = environment["database"] == "container" and name not in (environment["app_services"] or {})
+    return validate(
+        environment["services"] or environment["app_services"],
+        production=environment["app_production"] is not False,
+        deploy_target=str(environment["deploy_target"]),
+        origins=origins,
+        paths={name: "database_service"} if own else {},
+    )
+
+
+def check_build_contexts(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Every build has its folder and its Dockerfile."""
+    for key, build in _builds(environment):
+        context = world.project_dir / build["context"]
+        dockerfile = build.get("dockerfile") or "Dockerfile"
+        if not context.is_dir():
+            yield Fault(
+                locate(origins, f"{key}.context"),
+                f"{key}.context",
+                f"there is no folder {context}",
+                "a folder, relative to the project's root",
+                "correct the path",
+            )
+        elif not (context / str(dockerfile)).is_file():
+            yield Fault(
+                locate(origins, f"{key}.dockerfile"),
+                f"{key}.dockerfile",
+                f"there is no file {context / str(dockerfile)}",
+                "a Dockerfile inside the context",
+                "correct dockerfile or context, or write the file",
+            )
+
+
+def check_images(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """A Docker Engine answers here, and images that are given by name exist."""
+    try:
+        engine = world.engine()
+    except EngineError as error:
+        yield Fault(
+            "this machine",
+            "docker",
+            f"no Docker Engine answers: {error}",
+            "a Docker Engine on the machine that runs Ansible: it builds and copies images",
+            "start Docker (make engine installs one), or name another Engine by DOCKER_HOST",
+        )
+        return
+    for key, name in _named(environment):
+        try:
+            # This machine's copy is enough; the registry is asked for what is not here.
+            found = engine.local(name) or engine.digest(name)
+        except EngineError as error:
+            yield Fault(
+                locate(origins, key),
+                key,
+                f"{name} is not on this machine, and {registry_host(name)} cannot be asked: {error}",
+                "an image that can be had",
+                "check the network to the registry and its login (docker login), or the image's name",
+            )
+            continue
+        if not found:
+            yield Fault(
+                locate(origins, key),
+                key,
+                f"{registry_host(name)} has no image {name}",
+                "an image that exists",
+                "correct the name or the tag",
+            )
+
+
+def check_ssh(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Hosts that are reached by ssh let this machine in."""
+    if environment["ssh"] and environment.get("ssh_allowed_cidrs") == []:
+        yield Fault(
+            locate(origins, "ssh_allowed_cidrs"),
+            "ssh_allowed_cidrs",
+            "an empty list, while hosts are reached by ssh",
+            "the addresses that port 22 of the hosts is open to, as CIDRs",
+            "write your own address: [203.0.113.7/32] (curl https://checkip.amazonaws.com)",
+        )
+
+
+def check_aws(environment: Environment, origins: Origins, world: World) -> list[Fault]:
+    """AWS answers, knows us, and has what the environment names."""
+    # A target that needs no AWS has no connection here; nor has one whose connection is at fault.
+    connected = isinstance(environment.get("aws_connection"), dict)
+    return world.aws(environment, origins) if connected else []
+
+
+def check_variables(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Variables that secrets are kept in are defined."""
+    for service, held in environment["references"].items():
+        for variable, text in held.items():
+            store, _colon, name = text.partition(":")
+            if store == "vault" and name not in environment["defined"]:
+                key = f"{ROOT}.{service}.secrets.{variable}"
+                yield Fault(
+                    locate(origins, key),
+                    key,
+                    f"the Ansible variable {name!r} is not defined",
+                    "a variable that holds the value, vaulted",
+                    f"define it: ansible-vault encrypt_string --name {name}",
+                )
+
+
+def check_hosts(environment: Environment, origins: Origins, world: World) -> list[Fault]:
+    """Hosts that exist already can take the release."""
+    return preflight_hosts.check(
+        environment["hosts"],
+        str(environment["app_name"]),
+        environment["architecture"],
+        environment["disk_gib"],
+    )
+
+
+def check_dev_ports(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Ports that dev publishes are free, or held by our own container."""
+    if environment["deploy_target"] != "dev":
+        return
+    for name, service in environment["services"].items():
+        dev = service.get("dev") if isinstance(service, dict) else None
+        port = dev.get("port") if isinstance(dev, dict) else None
+        if isinstance(port, int) and world.taken(port):
+            key = f"{ROOT}.{name}.dev.port"
+            yield Fault(
+                locate(origins, key),
+                key,
+                f"port {port} of this machine is taken by another program",
+                "a port on 127.0.0.1 that is free",
+                "stop that program (ss -ltnp names it), or choose another port",
+            )
+
+
+CHECKS: tuple[Callable[[Environment, Origins, World], Iterable[Fault]], ...] = (
+    check_names,
+    check_model,
+    check_build_contexts,
+    check_variables,
+    check_ssh,
+    check_images,
+    check_aws,
+    check_hosts,
+    check_dev_ports,
+)
+
+
+def _same(fault: Fault, earlier: Fault) -> bool:
+    """A fault about a key that has one already is no news, unless it is of the world and not of the text."""
+    return fault == earlier or (
+        fault.where == earlier.where and fault.problem == earlier.problem and related(fault.key, earlier.key)
+    )
+
+
+def _builds(environment: Environment) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for name, service in environment["services"].items():
+        build = service.get("build") if isinstance(service, dict) else None
+        if isinstance(build, dict) and isinstance(build.get("context"), str):
+            yield f"{ROOT}.{name}.build", build
+
+
+def _named(environment: Environment) -> Iterator[tuple[str, str]]:
+    for name, service in environment["services"].items():
+        image = service.get("image") if isinstance(service, dict) else None
+        if isinstance(image, str):
+            own = name == environment["database_service_name"] and name not in environment["app_services"]
+            yield ("database_service.image" if own else f"{ROOT}.{name}.image"), image
+    for name, image in (environment["images_extra"] or {}).items():
+        yield f"images_extra.{name}", image

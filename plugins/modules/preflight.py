@@ -1,0 +1,211 @@
+#!/usr/bin/python
+"""Name every fault of an environment before the first change."""
+
+from __future__ import annotations
+
+import socket
+import traceback
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from ansible.module_utils.basic import AnsibleModule, missing_required_lib
+
+from ..module_utils.faults import Fault, render
+
+try:
+    from ..module_utils import preflight_aws
+    from ..module_utils.image_engine import Engine, EngineError
+    from ..module_utils.preflight import World, run
+    from ..module_utils.preflight_hosts import ARCHITECTURES
+except ImportError:
+    MISSING = traceback.format_exc()
+else:
+    MISSING = ""
+
+DOCUMENTATION = r"""
+---
+module: preflight
+short_description: Name every fault of an environment before the first change
+version_added: "0.1.0"
+description:
+  - Checks the application model, this machine, AWS and the hosts that exist, and names all faults at once.
+  - Each fault says where it is (file and line where known), what was found, what was expected, what to do.
+  - Changes nothing. Its action plugin reads the environment's variables and where they were written.
+options:
+  spec:
+    description: Argument specs with entry points C(environment) and C(aws_environment) for the variables.
+    type: path
+    required: true
+  project_dir:
+    description: Folder that build contexts are relative to.
+    type: path
+    required: true
+  hosts:
+    description: By host that exists, what M(slipway.core.host_facts) returned for it, or why it did not.
+    type: dict
+    default: {}
+  ssh:
+    description: Whether hosts are reached by ssh.
+    type: bool
+    default: true
+  machine_image:
+    description: The hosts' machine image, as C(id), or C(name) and C(owners). Empty is not checked.
+    type: dict
+    default: {}
+  instance_type:
+    description: The hosts' instance type. Empty is not checked.
+    type: str
+    default: ""
+  platform:
+    description: Platform that images are built for. Empty is this machine's Docker Engine's.
+    type: str
+    default: ""
+  images_extra:
+    description: Further images by name.
+    type: dict
+    default: {}
+  secrets_generate:
+    description: Secrets that are made where they are missing.
+    type: dict
+    default: {}
+  disk_gib:
+    description: GiB that a host needs free where Docker keeps images.
+    type: float
+    default: 2
+  timeout:
+    description: Seconds after which a question to AWS counts as unanswered.
+    type: int
+    default: 5
+  environment_values:
+    description: Values of the environment's variables. The action plugin fills this in.
+    type: dict
+    default: {}
+  origins:
+    description: By key path, file and line. The action plugin fills this in.
+    type: dict
+    default: {}
+  defined:
+    description: Variables of C(vault:) references that are defined. The action plugin fills this in.
+    type: list
+    elements: str
+    default: []
+  known_faults:
+    description: Faults of the environment's variables. The action plugin fills this in.
+    type: list
+    elements: dict
+    default: []
+attributes:
+  action:
+    support: full
+    description: Reads variables and their origins on the controller.
+  check_mode:
+    support: full
+    description: It only reads.
+  diff_mode:
+    support: none
+    description: It changes nothing.
+author:
+  - Slipway contributors (@slipway)
+"""
+
+EXAMPLES = r"""
+- name: Name every fault
+  slipway.core.preflight:
+    spec: "{{ role_path }}/meta/argument_specs.yml"
+    project_dir: "{{ app_project_dir }}"
+    instance_type: t3.small
+"""
+
+RETURN = r"""
+msg:
+  description: Everything that is wrong, numbered.
+  returned: failure
+  type: str
+"""
+
+SPEC: dict[str, Any] = {
+    "spec": {"type": "path", "required": True},
+    "project_dir": {"type": "path", "required": True},
+    "hosts": {"type": "dict", "default": {}},
+    "ssh": {"type": "bool", "default": True},
+    "machine_image": {"type": "dict", "default": {}},
+    "instance_type": {"type": "str", "default": ""},
+    "platform": {"type": "str", "default": ""},
+    "images_extra": {"type": "dict", "default": {}},
+    "secrets_generate": {"type": "dict", "default": {}},
+    "disk_gib": {"type": "float", "default": 2},
+    "timeout": {"type": "int", "default": 5},
+    "environment_values": {"type": "dict", "default": {}},
+    "origins": {"type": "dict", "default": {}},
+    "defined": {"type": "list", "elements": "str", "default": []},
+    "known_faults": {"type": "list", "elements": "dict", "default": []},
+}
+_NO_MACHINE_IMAGE = {"id": "", "name": "", "owners": []}
+
+
+@cache
+def engine() -> Engine:
+    """Give the Docker Engine of this machine, asked once."""
+    return Engine({}, timeout=20)
+
+
+def taken(port: int, stack: str) -> bool:
+    """Tell whether something that is not ours listens on a port of this machine."""
+    with socket.socket() as probe:
+        probe.settimeout(1)
+        if probe.connect_ex(("127.0.0.1", port)) != 0:
+            return False
+    try:
+        return not engine().published().get(port, "").startswith(f"{stack}-")
+    except EngineError:
+        # The engine that does not answer is a fault of its own; none of our containers runs without it.
+        return True
+
+
+def architecture(platform: str) -> str:
+    """Give the architecture that images are for, or nothing where it cannot be known."""
+    if platform:
+        return platform.partition("/")[2].partition("/")[0]
+    try:
+        own = engine().architecture()
+    except EngineError:
+        return ""
+    return ARCHITECTURES.get(own, own)
+
+
+def check(params: dict[str, Any]) -> list[Fault]:
+    """Make every check."""
+    values = params["environment_values"]
+    stack = f"{values['app_name']}-{values['app_environment']}"
+    environment = {
+        **values,
+        **{name: params[name] for name in ("hosts", "ssh", "instance_type", "images_extra", "disk_gib")},
+        "secrets_generate": params["secrets_generate"],
+        "machine_image": {**_NO_MACHINE_IMAGE, **params["machine_image"]},
+        "architecture": architecture(params["platform"]),
+        "defined": params["defined"],
+    }
+    world = World(
+        engine=engine,
+        aws=lambda checked, origins: preflight_aws.check(checked, origins, params["timeout"]),
+        taken=lambda port: taken(port, stack),
+        project_dir=Path(params["project_dir"]),
+    )
+    return run(environment, params["origins"], world, [Fault(**fault) for fault in params["known_faults"]])
+
+
+def main() -> None:
+    """Run as a module."""
+    module = AnsibleModule(argument_spec=SPEC, supports_check_mode=True)
+    if MISSING:
+        module.fail_json(msg=missing_required_lib("docker, boto3"), exception=MISSING)
+    faults = check(module.params)
+    if faults:
+        count = "1 fault" if len(faults) == 1 else f"{len(faults)} faults"
+        module.fail_json(msg=f"{count}; nothing has been changed.\n{render(faults)}")
+    module.exit_json(changed=False)
+
+
+if __name__ == "__main__":
+    main()
