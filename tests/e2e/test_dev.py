@@ -213,6 +213,24 @@ def test_all_that_development_misses_is_named_together(development: Development)
     assert run.changed() == {}
 
 
+def test_a_service_that_does_not_answer_is_named_with_its_last_lines(development: Development) -> None:
+    services = {
+        "web": {
+            "image": "slipway-lab/node:24",
+            "port": 8000,
+            "health_check": {"path": "/health"},
+            "command": ["node", "--eval", "console.log('out of order'); setInterval(() => 0, 1000)"],
+            "dev": {"port": 18598},
+        }
+    }
+    model = {"app_environment": "silent", "app_services": services, "database": "none"}
+    run = development.play("-e", "dev_environment_timeout=2", **model)
+    development.play("-e", "dev_state=absent", **model).succeeded()
+    assert run.returncode != 0
+    assert "web: http://127.0.0.1:18598/health: no 200 within 2 s" in run.output
+    assert "out of order" in run.output
+
+
 def test_what_is_removed_is_gone_and_the_data_is_kept_until_asked(started: Development) -> None:
     ask(BACKEND, "/goals", {"text": "Outlive the containers"})
     started.play("-e", "dev_state=absent").succeeded()
