@@ -33,7 +33,7 @@ NETWORK = "bench-proxy-switch"
 HAPROXY_IMAGE = "slipway-bench/haproxy"
 HAPROXY_DOCKERFILE = """\
 FROM slipway-lab/debian:bookworm
-RUN apt-get update && apt-get install -y --no-install-recommends haproxy && rm -rf /var/lib/apt/lists/*
+RUN install-packages haproxy
 """
 HAPROXY_CONFIGURATION = """\
 global
