@@ -167,16 +167,27 @@ def _start(settings: Settings) -> None:
 
 
 def _refuse_taken_port(settings: Settings) -> None:
+    # A process that was killed holds its port for a moment longer than its pid.
+    until = time.monotonic() + 5
+    while (taken := _taken(settings)) and time.monotonic() < until:
+        time.sleep(0.2)
+    if taken:
+        raise LabError(
+            f"{taken}:{settings.port} cannot be bound; it is held by {holder(settings.port)}.\n"
+            "Stop that, or choose another port in SLIPWAY_LAB_PORT."
+        )
+
+
+def _taken(settings: Settings) -> str:
+    """The first address of MiniStack's that something else listens on, or nothing."""
     for host in ("127.0.0.1", settings.gateway):
         with socket.socket() as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind((host, settings.port))
-            except OSError as error:
-                raise LabError(
-                    f"{host}:{settings.port} cannot be bound ({error.strerror}); it is held by "
-                    f"{holder(settings.port)}.\nStop that, or choose another port in SLIPWAY_LAB_PORT."
-                ) from error
+            except OSError:
+                return host
+    return ""
 
 
 def holder(port: int) -> str:

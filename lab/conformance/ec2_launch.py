@@ -147,7 +147,7 @@ def _ask_for_volume(instance: Record, device: str, p: Parameters, prefix: str) -
         mapping = root
     else:
         identifier = ec2._new_volume_id()
-        volume = {**ec2._volumes[root["Ebs"]["VolumeId"]], "VolumeId": identifier}
+        volume = {**ec2._volumes[root["Ebs"]["VolumeId"]], "VolumeId": identifier, "Encrypted": False}
         volume["Attachments"] = [{**volume["Attachments"][0], "VolumeId": identifier, "Device": device}]
         ec2._volumes[identifier] = volume
         mapping = {"DeviceName": device, "Ebs": {**root["Ebs"], "VolumeId": identifier}}
