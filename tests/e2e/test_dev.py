@@ -18,6 +18,22 @@ from tests.e2e.environment import ROOT, Run
 
 NAME = "goals-devtest"
 FRONTEND, BACKEND = 18580, 18530
+# The base images of the lab: this machine may reach no registry.
+LAB = ROOT / "inventories/local/group_vars/lab.yml"
+
+
+def dev_playbook(inventory: str, *arguments: str) -> Run:
+    """Run playbooks/dev.yml from the checkout's root, as a user would."""
+    done = subprocess.run(
+        [ROOT / ".venv/bin/ansible-playbook", "playbooks/dev.yml", "-i", inventory, *arguments],
+        cwd=ROOT,
+        env={**os.environ, "ANSIBLE_NOCOLOR": "true", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
 
 
 class Development:
@@ -37,28 +53,10 @@ class Development:
         """Run playbooks/dev.yml on the copy."""
         given = self.folder / "variables.yml"
         settings = {"app_project_dir": str(self.folder), "app_environment": "devtest", **variables}
-        # The base images of the lab: this machine may reach no registry.
-        lab = yaml.safe_load((ROOT / "inventories/local/group_vars/lab.yml").read_text())
+        lab = yaml.safe_load(LAB.read_text())
         own = {key: value for key, value in self.application.items() if key not in lab}
         given.write_text(yaml.safe_dump({**lab, **own, **settings}))
-        done = subprocess.run(
-            [
-                ROOT / ".venv/bin/ansible-playbook",
-                "playbooks/dev.yml",
-                "-i",
-                "dev",
-                "-e",
-                f"@{given}",
-                *arguments,
-            ],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "true", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout)
+        return dev_playbook("dev", "-e", f"@{given}", *arguments)
 
     def edit(self, path: str, old: str, new: str) -> None:
         """Replace a text of a source file in place, as an editor does."""
@@ -229,6 +227,11 @@ def test_a_service_that_does_not_answer_is_named_with_its_last_lines(development
     assert run.returncode != 0
     assert "web: http://127.0.0.1:18598/health: no 200 within 2 s" in run.output
     assert "out of order" in run.output
+
+
+def test_the_first_stage_of_the_seed_is_a_runnable_inventory() -> None:
+    run = dev_playbook("examples/01-starting-setup", "-e", f"@{LAB}", "--check", "--diff").succeeded()
+    assert run.recap["localhost"]["changed"]
 
 
 def test_what_is_removed_is_gone_and_the_data_is_kept_until_asked(started: Development) -> None:
