@@ -53,6 +53,25 @@ class Run:
         return self
 
 
+def ansible(command: str, *arguments: str, **environment: str) -> Run:
+    """Run one of Ansible's commands from the checkout's root, as a user would."""
+    done = subprocess.run(
+        [ROOT / ".venv/bin" / command, *arguments],
+        cwd=ROOT,
+        env={
+            **os.environ,
+            "ANSIBLE_NOCOLOR": "true",
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            **environment,
+        },
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    return Run(done.returncode, done.stdout)
+
+
 class Environment:
     """One application in one environment of the lab, by an inventory of its own under `folder`."""
 
@@ -83,16 +102,7 @@ class Environment:
 
     def run(self, command: str, *arguments: str) -> Run:
         """Run an Ansible command with this inventory from the checkout's root, as a user would."""
-        done = subprocess.run(
-            [ROOT / ".venv/bin" / command, *arguments, "-i", self.inventory],
-            cwd=ROOT,
-            env={**os.environ, "ANSIBLE_NOCOLOR": "true", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            check=False,
-        )
-        return Run(done.returncode, done.stdout)
+        return ansible(command, *arguments, "-i", str(self.inventory))
 
     def deploy(self, *arguments: str) -> Run:
         """Run deploy.yml."""
