@@ -118,14 +118,17 @@ class Engine:
             raise EngineError(_said(error)) from error
 
     def push(self, source: str, repository: str, tag: str) -> None:
-        """Send a local image to a registry under a name."""
+        """Send a local image to a registry under a name, which it keeps here only if it is its own."""
+        target = f"{repository}:{tag}"
         try:
-            if source != f"{repository}:{tag}":
+            if source != target:
                 self._client.api.tag(source, repository, tag)
             progress = self._client.api.push(
                 repository, tag=tag, stream=True, decode=True, auth_config=self._login(repository)
             )
             errors = [line["error"] for line in progress if "error" in line]
+            if source != target:
+                self._client.api.remove_image(target, noprune=True)
         except (APIError, RequestException) as error:
             raise EngineError(_said(error)) from error
         if errors:

@@ -219,5 +219,6 @@ def test_a_local_image_is_copied_by_name(module: Module) -> None:
     app = result["images"]["app"]
     assert (app["built"], app["pushed"]) == (False, True)
     assert app["tag"].startswith("8-")
+    assert not [tag for tag in engine.images.get(name).tags if tag.endswith(app["tag"])]
     assert not module(images={"app": {"image": name}}, mirror=True)["changed"]
     engine.close()

@@ -94,7 +94,9 @@ def check(project: Path, *, engine: Machine | None = None, **changes: Any) -> di
     world = World(engine or Machine(), lambda *_: aws, lambda port: port in taken, project)
     faults = run(environment(**changes), {}, world, known)
     assert all(fault.where and fault.problem and fault.expected and fault.remedy for fault in faults)
-    return {fault.key: fault.problem for fault in faults}
+    found = {fault.key: fault.problem for fault in faults}
+    assert len(found) == len(faults)
+    return found
 
 
 def test_a_good_environment_has_no_faults(project: Path) -> None:

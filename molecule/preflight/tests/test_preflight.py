@@ -1,0 +1,61 @@
+"""The role preflight: converge has shown that a good environment passes; here one that is not, in the lab."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+SCENARIO = Path(__file__).parents[1]
+ROOT = SCENARIO.parents[1]
+BROKEN = """
+app_services:
+  web:
+    image: "{{ base_images.nginx }}"
+    replica: 2
+    secrets:
+      KEY: secretsmanager:molecule-preflight/nonesuch
+ec2_hosts_ami_name: nonesuch-*
+ssh_allowed_cidrs: []
+"""
+
+
+def play(*flags: str) -> tuple[int, str]:
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("ansible-playbook"),
+            f"--inventory={ROOT}/molecule/shared/lab",
+            SCENARIO / "converge.yml",
+            *flags,
+        ],
+        env={**os.environ, "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_all_faults_together_and_nothing_else(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(BROKEN)
+    code, output = play("--extra-vars", f"@{broken}")
+    assert code != 0
+    assert "4 faults; nothing has been changed." in output
+    for text in (
+        f"{broken}:5: app_services.web.replica",
+        f"{broken}:7 (AWS Secrets Manager): app_services.web.secrets.KEY",
+        f"{broken}:8: ec2_hosts_ami_name",
+        f"{broken}:9: ssh_allowed_cidrs",
+    ):
+        assert text in output
+
+
+def test_an_endpoint_that_is_down(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(
+        "aws_connection: {region: eu-central-1, access_key: a, secret_key: b, endpoint_url: 'http://127.0.0.1:9'}\n"
+    )
+    code, output = play("--check", "--extra-vars", f"@{broken}")
+    assert code != 0
+    assert "1 fault; nothing has been changed." in output
+    assert f"{broken}:1: aws_connection.endpoint_url" in output
