@@ -27,11 +27,9 @@ module: app_images
 short_description: Have every service's image in the registry, by digest
 version_added: "0.1.0"
 description:
-  - Names each built image after its content. The tag is the first 12 hexadecimal digits of a SHA-256 over
-    the build context
-    as Docker gets it (paths, modes and contents, less what C(.dockerignore) excludes), the Dockerfile's
-    name, target,
-    arguments, labels, platform and O(refresh).
+  - Names each built image after its content. The tag is the first 12 hexadecimal digits of a SHA-256 over the
+    build context as Docker gets it (paths, modes and contents, less what C(.dockerignore) excludes), the
+    Dockerfile's name, target, arguments, labels, platform and O(refresh).
   - Builds and pushes only what the registry does not have under that name, so a second run does nothing.
   - Builds everything before it pushes anything. A failed build leaves the registry as it was.
   - Copies images that are given by name into the registry too, when O(mirror) is set.
@@ -74,8 +72,7 @@ options:
   pull:
     description:
       - Ask the registries for newer base images when building and for newer images given by name, even
-        where this machine
-        has one of that name.
+        where this machine has one of that name.
     type: bool
     default: false
   refresh:
@@ -109,8 +106,7 @@ attributes:
     description: Shows which images the registry has and which it will have.
 notes:
   - Build arguments are no place for secrets. Docker keeps them in the image's history. This module keeps
-    their values out of
-    its output and out of the process list.
+    their values out of its output and out of the process list.
 author:
   - Slipway contributors (@slipway)
 """
