@@ -249,5 +249,7 @@ def _named(environment: Environment) -> Iterator[tuple[str, str]]:
         if isinstance(image, str):
             own = name == environment["database_service_name"] and name not in environment["app_services"]
             yield ("database_service.image" if own else f"{ROOT}.{name}.image"), image
-    for name, image in (environment["images_extra"] or {}).items():
+    # What only hosts need is of no concern to a developer's machine.
+    extra = environment["images_extra"] if environment["deploy_target"] != "dev" else {}
+    for name, image in extra.items():
         yield f"images_extra.{name}", image

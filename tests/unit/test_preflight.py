@@ -166,7 +166,7 @@ def test_what_could_not_be_read_is_named_once(project: Path) -> None:
 
 
 def test_a_machine_without_aws_is_asked_nothing_of_aws(project: Path) -> None:
-    local = environment(deploy_target="dev", app_production=False)
+    local = environment(deploy_target="dev", app_production=False, images_extra={"proxy": "none:1"})
     del local["aws_connection"], local["ssh_allowed_cidrs"]
 
     def never(*_: Any) -> list[Fault]:
