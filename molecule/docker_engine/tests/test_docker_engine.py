@@ -7,6 +7,9 @@ from typing import Any
 
 from testinfra.host import Host
 
+testinfra_hosts = ["ansible://all"]
+
+
 def docker(host: Host, command: str) -> Any:
     return json.loads(host.check_output(f"docker {command} --format '{{{{json .}}}}'"))
 
@@ -45,4 +48,3 @@ def test_one_engine_runs(host: Host) -> None:
 def test_unattended_upgrades_leave_it_alone(host: Host) -> None:
     blacklist = host.check_output("apt-config dump --format '%v%n' Unattended-Upgrade::Package-Blacklist")
     assert blacklist.split() == ["docker", "containerd", "runc"]
-
