@@ -21,7 +21,9 @@ def test_three_releases_in_a_row_lose_no_request(application: Application) -> No
     application.release(web("0"))
     with probe(application) as clients:
         time.sleep(BREATH)
-        outcomes = [application.release(web(version)) for version in "123"]
+        # They listen late, so that a switch before they are healthy would be seen.
+        late = {"START_DELAY": "1500"}
+        outcomes = [application.release(web(version, environment=late)) for version in "123"]
         time.sleep(BREATH)
     result = clients.result
     assert result.failed == 0, result
