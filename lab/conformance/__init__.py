@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab.conformance import (
     durability,
+    ec2_attributes,
     ec2_boot,
     ec2_images,
     ec2_keys,
@@ -50,6 +51,7 @@ def registry() -> list[Patch]:
         Patch("ec2", ec2_launch.instances_have_metadata_options),
         Patch("ec2", ec2_launch.instances_have_the_block_devices_asked_for),
         Patch("ec2", ec2_launch.instances_have_a_network_interface),
+        Patch("ec2", ec2_attributes.instance_attributes_can_be_modified),
         Patch("ec2", ec2_boot.instances_boot_their_own_init),
         Patch("ec2", ec2_boot.instances_get_their_key_pair_and_user_data),
         Patch("ec2", ec2_images.images_have_a_creation_date),
