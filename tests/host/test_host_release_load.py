@@ -22,7 +22,7 @@ def test_three_releases_in_a_row_lose_no_request(application: Application) -> No
     with probe(application) as clients:
         time.sleep(BREATH)
         # They listen late, so that a switch before they are healthy would be seen.
-        late = {"START_DELAY": "1500"}
+        late = {"START_DELAY": "3000"}
         outcomes = [application.release(web(version, environment=late)) for version in "123"]
         time.sleep(BREATH)
     result = clients.result
