@@ -39,8 +39,8 @@ def _parser() -> argparse.ArgumentParser:
     down.add_argument("--images", action="store_true", help="remove the base images too")
     commands.add_parser("status", help="say what runs; exit code 3 if the lab does not")
     commands.add_parser("images", help="make the base images that are missing or out of date")
-    patches = commands.add_parser("patches", help="list the conformance patches")
-    patches.add_argument("--json", action="store_true", help="for tests and documentation")
+    patches = commands.add_parser("patches", help="list the conformance patches, as in docs/lab.md")
+    patches.add_argument("--json", action="store_true", help="for tests")
     flags = commands.add_parser("host-flags", help="how to start a host container on this machine")
     flags.add_argument("--json", action="store_true", help="for community.docker.docker_container")
     return parser

@@ -54,10 +54,10 @@ def _down(settings: Settings, client: docker.DockerClient, with_images: bool) ->
     network.remove(settings, client)
     if with_images:
         images.remove(client)
-    # Last, because what is in it tells which process is ours.
-    for path in sorted(settings.directory.glob("*")) if settings.directory.exists() else []:
-        if path != settings.lock_file:
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
+    # Last, because it tells which process is ours. Only what the lab made: others keep notes there too.
+    for directory in (settings.state, settings.registry, settings.objects, settings.logs, settings.build):
+        shutil.rmtree(directory, ignore_errors=True)
+    settings.log_file.unlink(missing_ok=True)
     say("lab: down" if with_images else "lab: down (the base images stay; `lab down --images` removes them)")
 
 
@@ -93,5 +93,6 @@ def _patches(as_json: bool) -> None:
             )
         )
         return
+    say("| service | patch | what AWS does |\n|---|---|---|")
     for each in patches:
-        say(f"{each.service:4} {each.name}: {each.behaviour}")
+        say(f"| {each.service} | `{each.name}` | {each.behaviour} |")

@@ -70,7 +70,7 @@ def import_debian(
 
 
 def _run(settings: Settings, title: str, command: Sequence[str]) -> None:
-    log = settings.directory / "log" / f"{title.replace('/', '-').replace(':', '-')}.log"
+    log = settings.logs / f"{title.replace('/', '-').replace(':', '-')}.log"
     log.parent.mkdir(parents=True, exist_ok=True)
     with log.open("w") as output:
         done = subprocess.run(command, stdout=output, stderr=subprocess.STDOUT, check=False)

@@ -137,7 +137,7 @@ def _start(settings: Settings) -> None:
         "MINISTACK_REGION": settings.region,
         "PERSIST_STATE": "1",
         "STATE_DIR": str(settings.state),
-        "S3_DATA_DIR": str(settings.directory / "s3"),
+        "S3_DATA_DIR": str(settings.objects),
         "DOCKER_NETWORK": settings.network,
         # Removing a host with its volumes takes longer than MiniStack's 10 s on a busy machine.
         "MINISTACK_DOCKER_TIMEOUT": "120",

@@ -56,6 +56,21 @@ class Settings:
         return self.directory / "state"
 
     @property
+    def registry(self) -> Path:
+        """The layers that were pushed to ECR."""
+        return self.directory / "registry"
+
+    @property
+    def objects(self) -> Path:
+        """What is in S3."""
+        return self.directory / "s3"
+
+    @property
+    def logs(self) -> Path:
+        """One log for each image build."""
+        return self.directory / "log"
+
+    @property
     def pid_file(self) -> Path:
         """The process id of the running MiniStack."""
         return self.directory / "ministack.pid"

@@ -13,7 +13,7 @@ from lab.settings import Settings
 
 def pushed_images_are_kept_on_disk(settings: Settings) -> None:
     """A pushed layer is stored once, outlives the registry's process and is not held in memory."""
-    directory = settings.directory / "registry"
+    directory = settings.registry
 
     class Layers(dict[str, Any]):
         """One repository's layers, digest to size; the bytes are in files named after their digests."""

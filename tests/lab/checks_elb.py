@@ -6,7 +6,7 @@ from typing import Any
 
 from botocore.exceptions import ClientError
 
-from tests.lab.cloud import Cloud, eventually, target
+from tests.lab.cloud import Cloud, target
 
 
 def load_balancers_have_every_attribute(cloud: Cloud) -> None:
@@ -80,23 +80,27 @@ def targets_are_registered_by_id_and_port(cloud: Cloud) -> None:
     other = cloud.health(group, {"Id": "10.0.0.2", "Port": 80})
     assert [each["TargetHealth"]["Reason"] for each in other] == ["Target.NotRegistered"]
     cloud.elb.deregister_targets(TargetGroupArn=group, Targets=twice[:1])
-    eventually(lambda: [each["Target"]["Port"] for each in cloud.health(group)] == [81], "one port is left")
+    cloud.eventually(
+        lambda: [each["Target"]["Port"] for each in cloud.health(group)] == [81], "one port is left"
+    )
 
 
 def target_health_follows_health_checks(cloud: Cloud) -> None:
     with target("x") as server:
         group = cloud.target_group()
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[server.address])
-        eventually(lambda: cloud.states(group) == ["unused"], "unused while no load balancer forwards to it")
+        cloud.eventually(
+            lambda: cloud.states(group) == ["unused"], "unused while no load balancer forwards to it"
+        )
         cloud.balancer(group)
-        eventually(lambda: cloud.states(group) == ["healthy"], "healthy after its first check")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy"], "healthy after its first check")
         server.health = 503
-        eventually(lambda: cloud.states(group) == ["unhealthy"], "unhealthy after two failures")
+        cloud.eventually(lambda: cloud.states(group) == ["unhealthy"], "unhealthy after two failures")
         health = cloud.health(group)[0]["TargetHealth"]
         assert health["Reason"] == "Target.ResponseCodeMismatch"
         assert "[503]" in health["Description"]
         server.health = 200
-        eventually(lambda: cloud.states(group) == ["healthy"], "healthy after two successes")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy"], "healthy after two successes")
 
 
 def deregistered_targets_drain(cloud: Cloud) -> None:
@@ -104,19 +108,19 @@ def deregistered_targets_drain(cloud: Cloud) -> None:
         group = cloud.target_group()
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[leaving.address])
         balancer = cloud.balancer(group)
-        eventually(lambda: cloud.states(group) == ["healthy"], "healthy")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy"], "healthy")
         leaving.delay = 2.0
         answers: list[str] = []
         slow = threading.Thread(target=lambda: answers.append(cloud.get(balancer, "/slow").text))
         slow.start()
-        eventually(lambda: leaving_is_busy(cloud, balancer), "the slow request is on its way")
+        cloud.eventually(lambda: leaving_is_busy(cloud, balancer), "the slow request is on its way")
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[staying.address])
         cloud.elb.deregister_targets(TargetGroupArn=group, Targets=[leaving.address])
         assert "draining" in cloud.states(group)
         assert {cloud.get(balancer).text for _ in range(6)} == {"staying"}
         slow.join()
         assert answers == ["leaving"]
-        eventually(lambda: "draining" not in cloud.states(group), "gone once its request was answered")
+        cloud.eventually(lambda: "draining" not in cloud.states(group), "gone once its request was answered")
 
 
 def leaving_is_busy(cloud: Cloud, balancer: dict[str, Any]) -> bool:
@@ -130,7 +134,7 @@ def instance_targets_are_reached_at_their_address(cloud: Cloud) -> None:
         group = cloud.target_group(TargetType="instance", Port=8080, HealthCheckPath="/")
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[{"Id": instance}])
         balancer = cloud.balancer(group)
-        eventually(lambda: cloud.states(group) == ["healthy"], "healthy")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy"], "healthy")
         answer = cloud.get(balancer)
         assert (answer.status_code, "nginx answers" in answer.text) == (200, True)
     finally:
@@ -143,13 +147,13 @@ def requests_go_to_healthy_targets(cloud: Cloud) -> None:
         balancer = cloud.balancer(group)
         assert cloud.get(balancer).status_code == 503
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[first.address, second.address])
-        eventually(lambda: cloud.states(group) == ["healthy", "healthy"], "both healthy")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy", "healthy"], "both healthy")
         assert set(_answers(cloud, balancer)) == {"a", "b"}
         second.health = 500
-        eventually(lambda: cloud.states(group) == ["healthy", "unhealthy"], "one unhealthy")
+        cloud.eventually(lambda: cloud.states(group) == ["healthy", "unhealthy"], "one unhealthy")
         assert set(_answers(cloud, balancer)) == {"a"}
         first.health = 500
-        eventually(lambda: cloud.states(group) == ["unhealthy", "unhealthy"], "none healthy")
+        cloud.eventually(lambda: cloud.states(group) == ["unhealthy", "unhealthy"], "none healthy")
         assert set(_answers(cloud, balancer)) == {"a", "b"}
 
 

@@ -35,6 +35,8 @@ class Cloud:
         self.settings = settings
         self.engine = engine
         self.control = control
+        # Where a patch is missing on purpose, waiting as long as for a behaviour that comes is waste.
+        self.patience = 0.3 if settings.without else 1.0
         self.ec2 = self._client("ec2")
         self.elb = self._client("elbv2")
         self.ecr = self._client("ecr")
@@ -120,12 +122,16 @@ class Cloud:
     def states(self, group: str) -> list[str]:
         return sorted(each["TargetHealth"]["State"] for each in self.health(group))
 
+    def eventually(self, condition: Callable[[], bool], what: str, seconds: float = 20) -> None:
+        """Wait for a condition, and fail with its name if it does not come true."""
+        wait_for(condition, what, seconds * self.patience)
+
     def get(self, balancer: dict[str, Any], path: str = "/") -> requests.Response:
         host = {"Host": f"{balancer['LoadBalancerName']}.alb.localhost"}
         return requests.get(f"{self.settings.endpoint}{path}", headers=host, timeout=30)
 
 
-def eventually(condition: Callable[[], bool], what: str, seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], bool], what: str, seconds: float) -> None:
     """Wait for a condition, and fail with its name if it does not come true."""
     until = time.monotonic() + seconds
     while not condition():

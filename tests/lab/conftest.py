@@ -22,12 +22,16 @@ pytest.register_assert_rewrite("tests.lab.checks_ec2", "tests.lab.checks_elb", "
 PORTS = iter(range(14000 + 100 * os.getpid() % 10000, 32000))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     for port in PORTS:
         with socket.socket() as probe:
             if probe.connect_ex(("127.0.0.1", port)) != 0:
                 return port
     raise RuntimeError("no free port")
+
+
+def worker_number() -> int:
+    return int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
 
 
 @pytest.fixture(scope="session")
@@ -38,13 +42,13 @@ def engine() -> docker.DockerClient:
 @pytest.fixture(scope="session")
 def settings(engine: docker.DockerClient, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Settings]:
     """A network for all labs of this test process; each worker of pytest-xdist has its own."""
-    worker = os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw")
+    worker = worker_number()
     settings = replace(
         from_environment({}),
         directory=tmp_path_factory.mktemp("lab"),
-        port=_free_port(),
+        port=free_port(),
         network=f"slipway-lab-test-{worker}",
-        subnet=IPv4Network(f"172.30.{100 + int(worker)}.0/24"),
+        subnet=IPv4Network(f"172.30.{100 + worker}.0/24"),
     )
     network.ensure(settings, engine)
     yield settings
@@ -95,7 +99,7 @@ def cloud_without(
     request: pytest.FixtureRequest, settings: Settings, engine: docker.DockerClient, tmp_path: Path
 ) -> Iterator[Cloud]:
     """A fresh lab with one patch left out."""
-    without = replace(settings, directory=tmp_path / "lab", port=_free_port(), without=(request.param,))
+    without = replace(settings, directory=tmp_path / "lab", port=free_port(), without=(request.param,))
     runner = Runner(without, engine)
     yield runner.start()
     runner.stop()
