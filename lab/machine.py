@@ -162,16 +162,22 @@ def apt_files() -> dict[str, str]:
 
     Only what no package brought, and sources only if they are those of the release that the images are of.
     """
-    files = {}
-    for path in sorted((APT_DIRECTORY / "apt.conf.d").glob("*")):
-        owned = subprocess.run(["dpkg", "--search", path], capture_output=True, check=False).returncode == 0
-        if not owned:
-            files[str(path)] = path.read_text()
+    present = sorted(str(path) for path in (APT_DIRECTORY / "apt.conf.d").glob("*"))
+    owned = _owned_by_packages(present)
+    files = {path: Path(path).read_text() for path in present if path not in owned}
     if codename(Path("/etc/os-release").read_text()) == "bookworm":
         for path in (APT_DIRECTORY / "sources.list", APT_DIRECTORY / "sources.list.d/debian.sources"):
             if path.is_file():
                 files[str(path)] = path.read_text()
     return files
+
+
+def _owned_by_packages(paths: list[str]) -> set[str]:
+    if not paths:
+        return set()
+    # Its exit code only says that one of them is nobody's.
+    found = subprocess.run(["dpkg", "--search", *paths], capture_output=True, text=True, check=False)
+    return {line.rpartition(": ")[2] for line in found.stdout.splitlines()}
 
 
 def mirror(files: dict[str, str]) -> str:

@@ -1,5 +1,7 @@
 """The lab's Docker network and the containers on it."""
 
+import socket
+
 import docker
 from docker.errors import APIError, NotFound
 from docker.models.containers import Container
@@ -52,7 +54,7 @@ def instances(settings: Settings, client: docker.DockerClient) -> list[Container
 
 def remove(settings: Settings, client: docker.DockerClient) -> None:
     """Remove the lab's containers with their volumes, its named volumes and its network."""
-    for container in instances(settings, client):
+    for container in [*instances(settings, client), *_of_ministack(settings, client)]:
         container.remove(force=True, v=True)
         say(f"  removed {container.name}")
     for volume in client.volumes.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
@@ -70,6 +72,12 @@ def remove(settings: Settings, client: docker.DockerClient) -> None:
         )
     network.remove()
     say(f"  removed network {settings.network}")
+
+
+def _of_ministack(settings: Settings, client: docker.DockerClient) -> list[Container]:
+    """What MiniStack itself started (tasks, functions) and left behind because it was killed."""
+    label = f"ministack.instance={socket.gethostname()}:{settings.port}"
+    return list(client.containers.list(all=True, filters={"label": label}))
 
 
 def _find(settings: Settings, client: docker.DockerClient) -> Network | None:

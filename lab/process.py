@@ -18,7 +18,7 @@ from pathlib import Path
 from lab.console import say, step
 from lab.settings import LabError, Settings, to_environment
 
-STARTUP_SECONDS = 60
+STARTUP_SECONDS = 180
 SHUTDOWN_SECONDS = 30
 
 
