@@ -86,7 +86,7 @@ def compare(wanted: TargetGroup, actual: TargetGroup) -> Change:
         settings=dict(wanted.health_check) != dict(actual.health_check) or wanted.matcher != actual.matcher,
         attributes=_additions(wanted.attributes, actual.attributes),
         tags=_additions(wanted.tags, actual.tags),
-        register=tuple(sorted(after - before)) if managed else (),
+        register=tuple(sorted(after - before)),
         deregister=tuple(sorted(before - after)) if managed else (),
     )
 
