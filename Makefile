@@ -37,5 +37,5 @@ test: engine ## Run everything
 docs: setup ## Generate the roles' READMEs from their argument specs
 	@$(BIN)/python tools/role_docs.py
 
-clean: demo-down ## Remove the demo, the environments and the cached images as well
+clean: ## Remove the demo, the environments and the cached images as well
 	@tools/clean.sh

@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# Removes every trace of the demo: containers, networks, volumes, processes, state. Caches stay: .venv, lab/.venv, .cache
-# and the base images; `make clean` removes these as well.
+# Removes every trace of the demo: containers, networks, volumes, processes, state, the application's images. Caches stay:
+# .venv, lab/.venv, .cache and the base images; `make clean` removes these as well.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-[[ -x lab/.venv/bin/python ]] && lab/.venv/bin/python -m lab down
-rm -rf .slipway/local
+if [[ -x lab/.venv/bin/python ]]; then
+  lab/.venv/bin/python -m lab down "$@"
+  docker image ls --quiet --filter label=slipway.app=goals | sort -u | xargs --no-run-if-empty docker image rm --force >/dev/null
+fi
+rm -rf .slipway/goals-local
 if [[ -e .lab/engine-is-ours ]]; then
   echo "==> Stopping the Docker engine that 'make engine' started"
-  .venv/bin/ansible-playbook playbooks/engine.yml -i inventories/dev -e docker_engine_state=stopped
-  rm -f .lab/engine-is-ours
+  if [[ -d /run/systemd/system ]]; then
+    systemctl stop docker.socket docker.service
+  else
+    start-stop-daemon --stop --quiet --oknodo --retry 30 --pidfile /var/run/docker.pid
+  fi
 fi
 rm -rf .lab

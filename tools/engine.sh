@@ -13,7 +13,7 @@ if [[ ${CI:-} != true && -t 0 ]]; then
   [[ ${answer:-y} == [Yy]* ]] || { echo "Start an engine, then run this again." >&2; exit 1; }
 fi
 echo "==> Installing and starting a Docker engine"
-.venv/bin/ansible-playbook playbooks/engine.yml -i inventories/dev -e docker_engine_source=distribution
+.venv/bin/ansible-playbook playbooks/engine.yml -i inventories/dev
 engine_answers || { echo "The engine was started but does not answer: see /var/log/docker.log or 'journalctl -u docker'." >&2; exit 1; }
 # So that `make demo-down` stops what this started, and nothing else.
 mkdir -p .lab && touch .lab/engine-is-ours

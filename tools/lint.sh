@@ -14,5 +14,5 @@ step shellcheck && shellcheck "${scripts[@]}"
 step hadolint && hadolint "${dockerfiles[@]}"
 step yamllint && yamllint --strict .
 step "roles' READMEs, defaults and argument specs" && python tools/role_docs.py --check
-step mypy && mypy plugins tools tests bench lab
+step mypy && mypy plugins tools tests bench lab molecule
 step ansible-lint && ansible-lint --offline --strict -q

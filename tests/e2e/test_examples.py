@@ -4,6 +4,7 @@ import urllib.request
 from collections.abc import Iterator
 
 import pytest
+
 from tests.e2e.environment import Run, ansible, aws
 
 pytestmark = pytest.mark.xdist_group("lab")

@@ -24,8 +24,9 @@ IMAGE = "slipway-test/host-release"
 TRAEFIK = "slipway-lab/traefik:v3"
 APP = Path(__file__).parent / "app"
 HTTP_OK = 200
-#: Short, so that a test of a failure does not wait for long.
-CHECK = HealthCheck(path="/health", interval=0.5, timeout=1, retries=2, start_period=3)
+CHECK = HealthCheck(path="/health", interval=0.5, timeout=1, retries=2, start_period=30)
+#: For what will never be healthy, so that nobody waits for long.
+IMPATIENT = replace(CHECK, start_period=3)
 
 
 @functools.cache

@@ -23,10 +23,12 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.docker_api import Engine
+from plugins.module_utils.host_effects import Host
 from plugins.module_utils.host_failure import Failure, ReleaseFailure
-from plugins.module_utils.host_plan import HealthCheck, Wanted
+from plugins.module_utils.host_health import Candidate, HealthWatch
+from plugins.module_utils.host_plan import HealthCheck, Kernel, Wanted, candidate, render
 from plugins.module_utils.traefik import Proxy
-from tests.host.release_lab import TRAEFIK, Application, free_port, web
+from tests.host.release_lab import IMPATIENT, TRAEFIK, Application, free_port, web
 from tests.probe import Probe
 
 ROOT = Path(__file__).parents[2]
@@ -58,10 +60,11 @@ def silent() -> HealthCheck:
     return HealthCheck(path="/health?ms=9000", interval=0.2, timeout=0.5, retries=2, start_period=1)
 
 
+SICK = web("1", environment={"SICK": "yes"}, health_check=IMPATIENT)
 CAUSES = {
     "start_crash": (web("1", environment={"CRASH": "yes"}), "Error: cannot reach the database with (secret)"),
     "out_of_memory": (web("1", environment={"EAT": "yes"}), "memory limit of 96 MiB"),
-    "health_check": (web("1", environment={"SICK": "yes"}), "HTTP 503 the database is away"),
+    "health_check": (SICK, "HTTP 503 the database is away"),
     "timeout": (web("1", health_check=silent()), "no answer within 0.5 s"),
     "start_refused": (web("1", command=["/not/there"]), "No such file or directory"),
 }
@@ -93,7 +96,7 @@ def test_a_failing_command_says_what_it_said(application: Application) -> None:
 
 
 def test_a_refused_connection_is_told(application: Application) -> None:
-    failure = fails(application, web(environment={"PORT": "9000"}))
+    failure = fails(application, web(environment={"PORT": "9000"}, health_check=IMPATIENT))
     assert failure.cause == "health_check"
     assert "connection refused" in failure.message()
 
@@ -105,11 +108,24 @@ def test_exit_code_and_log_of_a_crash_are_told(application: Application) -> None
 
 
 def test_the_dependency_is_blamed(application: Application) -> None:
-    application.release(web(service="store"), web())
-    application.engine.stop_container(application.container("store")["Id"], 1)
-    sick = web(service="store", environment={"CRASH": "yes"})
-    failure = fails(application, sick, web(environment={"SICK": "yes"}, depends_on=["store"]))
-    assert failure.service == "store"
+    """The store runs, and says itself that it is unhealthy; whoever needs it cannot become healthy either."""
+    check = HealthCheck(command=["node", "-e", "process.exit(Date.now() > LIMIT)"], interval=0.5, retries=1)
+    limit = str(int(time.time() * 1000) + 20_000)
+    check = replace(check, command=[part.replace("LIMIT", limit) for part in check.command or []])
+    store = web(service="store", health_check=check)
+    application.release(store)
+    while application.container("store")["State"]["Health"]["Status"] != "unhealthy":
+        time.sleep(0.5)
+    health = HealthWatch(application.engine, Host(), application.name, 120, [])
+    needy = web(environment={"CRASH": "yes"}, depends_on=["store"])
+    name = f"{application.name}-needy"
+    payload = render(application.name, "test", needy, {}, Kernel.of(application.engine.info()))
+    application.engine.create_container(name, candidate(payload))
+    application.engine.start_container(name)
+    with pytest.raises(ReleaseFailure) as caught:
+        health.await_healthy([Candidate(needy, name, Host().now())])
+    assert caught.value.failure.cause == "dependency_unhealthy"
+    assert "store, whose container" in caught.value.failure.message()
 
 
 def foreign_image(name: str) -> bytes:
@@ -276,7 +292,7 @@ def test_a_singleton_never_runs_twice(application: Application) -> None:
 def test_a_singleton_comes_back_when_its_successor_fails(application: Application) -> None:
     application.release(single("0"))
     old = application.container()["Id"]
-    failure = fails(application, single("1", environment={"SICK": "yes"}))
+    failure = fails(application, single("1", environment={"SICK": "yes"}, health_check=IMPATIENT))
     assert failure.cause == "health_check"
     assert application.container()["Id"] == old
     time.sleep(1)

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import threading
 import time
-from dataclasses import replace
-from typing import Any
 
 from plugins.module_utils.host_effects import Answer, Host
-from tests.host.release_lab import CHECK, Application, web
+from tests.host.release_lab import Application, web
 from tests.probe import Probe
 
 #: Long enough for every client to have a slow request in flight.
 BREATH = 0.8
-PATIENT = replace(CHECK, start_period=30)
 
 
 def probe(application: Application) -> Probe:
@@ -25,8 +22,8 @@ def test_three_releases_in_a_row_lose_no_request(application: Application) -> No
     with probe(application) as clients:
         time.sleep(BREATH)
         # They listen late, so that a switch before they are healthy would be seen.
-        late: dict[str, Any] = {"environment": {"START_DELAY": "3000"}, "health_check": PATIENT}
-        outcomes = [application.release(web(version, **late)) for version in "123"]
+        late = {"START_DELAY": "3000"}
+        outcomes = [application.release(web(version, environment=late)) for version in "123"]
         time.sleep(BREATH)
     result = clients.result
     assert result.failed == 0, result

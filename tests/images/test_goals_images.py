@@ -308,5 +308,8 @@ def test_the_application_passes_its_own_tests_and_lint(part: str, network: str) 
     ]
     url = "mongodb://mongodb:27017/test?directConnection=true"
     options = ("--rm", "--network", network, "--env", f"MONGODB_URL={url}", *mounts, image)
-    docker("run", *options, "npm", "run", "lint")
-    docker("run", *options, "npm", "test")
+    try:
+        docker("run", *options, "npm", "run", "lint")
+        docker("run", *options, "npm", "test")
+    finally:
+        docker("rmi", image)
