@@ -8,6 +8,9 @@ from typing import Any
 
 from tests.lab.cloud import Cloud
 
+# By this Ansible's reboot module sees that a host has rebooted.
+BOOT_ID = ["cat", "/proc/sys/kernel/random/boot_id"]
+
 
 def run_instances_places_by_network_interface(cloud: Cloud) -> None:
     subnet = cloud.subnet("b")
@@ -126,6 +129,17 @@ def instances_boot_their_own_init(cloud: Cloud) -> None:
         cloud.eventually(has_booted, "systemd runs", 120)
         assert container.exec_run(["systemctl", "--failed", "--no-legend"]).output == b""
         assert container.exec_run(["cat", "/proc/1/comm"]).output.strip() == b"systemd"
+        boot = container.exec_run(BOOT_ID).output
+        container.exec_run(["systemctl", "reboot"])
+
+        def has_rebooted() -> bool:
+            container.reload()
+            if container.status != "running":
+                return False
+            now = container.exec_run(BOOT_ID)
+            return bool(now.exit_code == 0 and now.output != boot and has_booted())
+
+        cloud.eventually(has_rebooted, "the machine is up again after it rebooted itself", 120)
     finally:
         cloud.ec2.terminate_instances(InstanceIds=[launched["InstanceId"]])
 
