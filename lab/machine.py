@@ -158,13 +158,15 @@ def _body(certificate: str) -> str:
 
 
 def apt_files() -> dict[str, str]:
-    """The machine's own apt configuration, path to text: what makes apt work in images as it does here.
+    """The machine's own apt configuration, path to text: what makes images reach the archives as it does.
 
-    Only what no package brought, and sources only if they are those of the release that the images are of.
+    Only what no package brought and what is about fetching, and the sources only if they are those of the
+    release that the images are of.
     """
     present = sorted(str(path) for path in (APT_DIRECTORY / "apt.conf.d").glob("*"))
     owned = _owned_by_packages(present)
     files = {path: Path(path).read_text() for path in present if path not in owned}
+    files = {path: text for path, text in files.items() if "Acquire" in text}
     if codename(Path("/etc/os-release").read_text()) == "bookworm":
         for path in (APT_DIRECTORY / "sources.list", APT_DIRECTORY / "sources.list.d/debian.sources"):
             if path.is_file():

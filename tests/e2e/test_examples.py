@@ -7,7 +7,6 @@ import pytest
 
 from tests.e2e.environment import Run, ansible, aws
 
-pytestmark = pytest.mark.xdist_group("lab")
 INVENTORY = "examples/02-deployed-to-ec2"
 LAB = {
     "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",

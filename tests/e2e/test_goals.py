@@ -10,7 +10,6 @@ import yaml
 
 from tests.e2e.environment import ROOT, Environment, Run, aws
 
-pytestmark = pytest.mark.xdist_group("lab")
 URL = "http://goals-e2e.alb.localhost:4566"
 
 

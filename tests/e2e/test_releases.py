@@ -13,7 +13,6 @@ import pytest
 from tests.e2e.environment import ROOT, Environment, Run, aws
 from tests.probe import Probe
 
-pytestmark = pytest.mark.xdist_group("lab")
 BALANCER = "shop-e2e.alb.localhost:4566"
 RELEASE_ALONE = ("--skip-tags", "provision,configure")
 
