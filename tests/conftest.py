@@ -4,7 +4,7 @@ import pytest
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep the tests of a file together, for they share what they made; scenarios stand alone and go first."""
+    """Keep the tests of a file together, for they share what they made; scenarios do not."""
     for item in items:
         if "tests/roles/" not in item.nodeid:
             item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
