@@ -3,6 +3,7 @@
 Its service has another port, health path and image; nothing in roles or playbooks knows of it.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,12 +22,12 @@ def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
     """Describe the application at a version; `changes` replace keys of its service."""
     web = {
         "build": {
-            "context": str(context),
+            "context": os.path.relpath(context, ROOT),
             "args": {"NODE_IMAGE": "slipway-lab/node:24", "VERSION": version},
         },
         "port": 8000,
         "route": {"paths": ["/*"], "priority": 100},
-        "health_check": {"path": "/health", "interval": 1},
+        "health_check": {"path": "/health", "interval": 1, "timeout": 1},
         "cpu": 128,
         "memory": 128,
         "stop_timeout": 10,
