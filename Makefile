@@ -6,6 +6,7 @@ SHELL := /bin/bash
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 BIN := .venv/bin
 LAB := lab/.venv/bin/python -m lab
+TESTS ?= tests/unit tests/host
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -31,8 +32,8 @@ lint: setup ## Run every linter
 unit: setup ## Run the tests that need neither Docker nor the lab
 	@$(BIN)/pytest tests/unit
 
-test: engine ## Run everything
-	@tools/test.sh
+test: engine ## Run the linters, and the unit and host tests (TESTS=tests for everything)
+	@tools/test.sh $(TESTS)
 
 docs: setup ## Generate the roles' READMEs from their argument specs
 	@$(BIN)/python tools/role_docs.py

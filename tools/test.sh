@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Everything: linters, then all tests in one pytest run on the lab, whose summary is the last line.
+# Linters, then the tests named, in one pytest run on the lab, whose summary is the last line.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lab() { lab/.venv/bin/python -m lab "$@"; }
@@ -9,4 +9,4 @@ tools/lint.sh
 # A lab that was not there before is not there afterwards.
 lab status >/dev/null || trap 'lab down >.lab/down.log 2>&1' EXIT
 lab up
-.venv/bin/pytest tests --numprocesses 2 --dist loadgroup --durations 15 "$@"
+.venv/bin/pytest "$@" --numprocesses 2 --dist loadgroup --durations 15

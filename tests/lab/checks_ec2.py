@@ -62,6 +62,14 @@ def instances_have_a_network_interface(cloud: Cloud) -> None:
     assert interfaces[0]["Groups"] == launched["SecurityGroups"]
 
 
+def instances_are_filtered_by_id(cloud: Cloud) -> None:
+    wanted, other = (cloud.launch("ami-00000000")["InstanceId"] for _ in range(2))
+    found = cloud.ec2.describe_instances(Filters=[{"Name": "instance-id", "Values": [wanted]}])
+    ids = [each["InstanceId"] for reservation in found["Reservations"] for each in reservation["Instances"]]
+    assert ids == [wanted]
+    assert other not in ids
+
+
 def images_have_a_creation_date(cloud: Cloud) -> None:
     image = cloud.image()
     described = cloud.ec2.describe_images(ImageIds=[image])["Images"][0]
