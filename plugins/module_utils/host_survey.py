@@ -140,7 +140,8 @@ class Surveyor:
         others = {
             port["PublicPort"]: f"the container {container['Names'][0].lstrip('/')}"
             for container in self._engine.containers()
-            if container["Labels"].get(LABEL_APP) != self._desired.app
+            # The Engine lists one that is being removed with null in place of its labels.
+            if (container["Labels"] or {}).get(LABEL_APP) != self._desired.app
             for port in container.get("Ports") or []
             if "PublicPort" in port
         }
