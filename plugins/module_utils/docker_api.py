@@ -155,7 +155,8 @@ class Engine:
         """List all containers, running or not, that carry every one of the labels."""
         filters = json.dumps({"label": list(labels)})
         found: list[Json] = self._json("GET", "/containers/json", {"all": True, "filters": filters})
-        return found
+        # The Engine lists a container that is being removed with null in place of its labels.
+        return [{**container, "Labels": container.get("Labels") or {}} for container in found]
 
     def container(self, name: str) -> Json:
         """Inspect a container."""

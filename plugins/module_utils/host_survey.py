@@ -140,8 +140,7 @@ class Surveyor:
         others = {
             port["PublicPort"]: f"the container {container['Names'][0].lstrip('/')}"
             for container in self._engine.containers()
-            # The Engine lists one that is being removed with null in place of its labels.
-            if (container["Labels"] or {}).get(LABEL_APP) != self._desired.app
+            if container["Labels"].get(LABEL_APP) != self._desired.app
             for port in container.get("Ports") or []
             if "PublicPort" in port
         }

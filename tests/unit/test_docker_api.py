@@ -38,6 +38,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.server.seen.append((self.command, self.path, self.headers.get("X-Registry-Auth", "")))
         if self.path == "/_ping":
             self._answer(200, b"OK")
+        elif "/containers/json" in self.path:
+            self._answer(200, b'[{"Id": "1", "Labels": {"a": "b"}}, {"Id": "2", "Labels": null}]')
         elif "/containers/gone/" in self.path:
             self._answer(404, b'{"message": "No such container: gone"}')
         elif "/images/gone/" in self.path:
@@ -94,6 +96,10 @@ def test_an_error_carries_status_and_message(server: _Server) -> None:
 def test_what_is_absent_is_none_or_no_error(server: _Server) -> None:
     assert engine(server).image("gone") is None
     engine(server).remove_container("gone")
+
+
+def test_a_container_that_is_being_removed_is_listed_without_labels(server: _Server) -> None:
+    assert [container["Labels"] for container in engine(server).containers()] == [{"a": "b"}, {}]
 
 
 def test_no_engine_is_status_zero(tmp_path: Path) -> None:
