@@ -176,7 +176,7 @@ def _container(
     return {
         "service": name,
         "image": image["image"],
-        "environment": _environment(service, image),
+        "environment": environment_of(service, image),
         **{key: service[key] for key in _CONTAINER_KEYS},
         "health_check": _given(service["health_check"]) if service["health_check"] else None,
         "volumes": [_given(volume) for volume in service["volumes"]],
@@ -192,7 +192,7 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _environment(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
+def environment_of(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
     """Add the version to built services, unless the user says one."""
     environment = dict(service["environment"])
     if service["build"] and "APP_VERSION" not in service["secrets"]:
