@@ -10,6 +10,7 @@ from typing import Any
 
 from .fargate import task_size
 from .model_views import environment_of, is_singleton
+from .secret_store import Reference
 
 Services = Mapping[str, Mapping[str, Any]]
 
@@ -84,7 +85,7 @@ def _container(
         "secrets": [
             {"name": variable, "valueFrom": place["arn"]} for variable, place in sorted(secrets.items())
         ],
-        # ECS reads a secret when a task starts and never learns that it changed: its version makes a revision.
+        # ECS reads secrets when a task starts and never learns that one changed: a new version is a revision.
         "dockerLabels": {
             "slipway.service": name,
             **{f"slipway.secret.{variable}": place["version"] for variable, place in sorted(secrets.items())},
@@ -129,6 +130,88 @@ def _volume(volume: Mapping[str, Any], places: Mapping[str, Mapping[str, str]]) 
             "authorizationConfig": {"accessPointId": place["access_point"], "iam": "ENABLED"},
         },
     }
+
+
+def access_points(services: Services) -> dict[str, dict[str, Any]]:
+    """Give the EFS access point of each volume by its name, as efs_file_system takes them.
+
+    All access is of the service's user; of root, where the service names none by number.
+    """
+    found = {}
+    for name, service in services.items():
+        user, _colon, group = (service["user"] or "0:0").partition(":")
+        uid = int(user) if user.isdigit() else 0
+        gid = int(group) if group.isdigit() else uid
+        for volume in service["volumes"]:
+            path = f"/{name}/{volume['name']}"
+            found[f"{name}-{volume['name']}"] = {"path": path, "uid": uid, "gid": gid}
+    return found
+
+
+def volume_places(
+    services: Services, file_system: str, points: Mapping[str, str]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Give for each service and volume its file system and access point."""
+    return {
+        name: {
+            volume["name"]: {
+                "file_system": file_system,
+                "access_point": points[f"{name}-{volume['name']}"],
+            }
+            for volume in service["volumes"]
+        }
+        for name, service in services.items()
+        if service["volumes"]
+    }
+
+
+def execution_statements(
+    services: Services, *, region: str, account: str, partition: str = "aws"
+) -> list[dict[str, Any]]:
+    """Give the statements that let ECS read the services' secrets, each by its name, and no others."""
+    places = [Reference.parse(text) for service in services.values() for text in service["secrets"].values()]
+    at = f"{region}:{account}"
+    # AWS ends a secret's ARN with six characters of its own.
+    secrets = {
+        f"arn:{partition}:secretsmanager:{at}:secret:{place.name}-??????"
+        for place in places
+        if place.store == "secretsmanager"
+    }
+    parameters = {
+        f"arn:{partition}:ssm:{at}:parameter/{place.name.lstrip('/')}"
+        for place in places
+        if place.store == "ssm"
+    }
+    return [
+        {"Effect": "Allow", "Action": action, "Resource": sorted(resources)}
+        for action, resources in (
+            ("secretsmanager:GetSecretValue", secrets),
+            ("ssm:GetParameters", parameters),
+        )
+        if resources
+    ]
+
+
+def task_statements(
+    services: Services, *, region: str, account: str, file_system: str, partition: str = "aws"
+) -> list[dict[str, Any]]:
+    """Give the statements that let containers use their volumes."""
+    if not any(service["volumes"] for service in services.values()):
+        return []
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+            "Resource": f"arn:{partition}:elasticfilesystem:{region}:{account}:file-system/{file_system}",
+        }
+    ]
+
+
+def rollouts(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Give what to watch of services as `ecs_services` gave them."""
+    return [
+        {"name": name, "task_definition": service["taskDefinition"]} for name, service in services.items()
+    ]
 
 
 def ecs_services(
