@@ -22,7 +22,7 @@ VALUES: Mapping[str, tuple[Any, Any]] = {
     "integer": (7, 8),
     "long": (7, 8),
     "double": (1.5, 2.5),
-    "boolean": (True, False),
+    "boolean": (False, True),
 }
 
 
@@ -39,6 +39,9 @@ def input_shape(service: str, operation: str) -> StructureShape:
 
 def choices(shape: Shape) -> tuple[Any, ...]:
     """Values that a plain member can have: all of an enumeration, otherwise two."""
+    least = shape.metadata.get("min", 0)
+    if shape.type_name == "integer" and least > VALUES["integer"][0]:
+        return least + 1, least + 2
     return tuple(getattr(shape, "enum", [])) or VALUES[shape.type_name]
 
 
@@ -107,6 +110,7 @@ class Double:
         operation: OperationModel = self.operations[name]
 
         def call(**params: Any) -> Any:
+            assert operation.input_shape is not None
             report = ParamValidator().validate(params, operation.input_shape)
             assert not report.has_errors(), report.generate_report()
             self.calls.append((name, copy.deepcopy(params)))

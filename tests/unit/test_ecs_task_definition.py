@@ -40,21 +40,15 @@ ORDERED = {
 MINIMAL = {"containerDefinitions": [{"name": "api", "image": "api:1", "memory": 128}]}
 
 
-def everything() -> dict[str, Any]:
+def everything() -> Any:
     """A definition with every field, none at its default."""
-    value: dict[str, Any] = example(SHAPE)
+    value = example(SHAPE)
     del value["family"], value["tags"]
     container = value["containerDefinitions"][0]
     container["essential"] = False
     container["portMappings"][0]["containerPort"] = 9999  # another than the host's
+    container["versionConsistency"] = "disabled"
     value["runtimePlatform"]["operatingSystemFamily"] = "WINDOWS_SERVER_2025_CORE"  # not Fargate's own
-    for flags in (container, container["linuxParameters"], value, *value["volumes"]):
-        for name in flags:
-            if flags[name] is False and name != "essential":
-                flags[name] = True
-    for part in (*container["mountPoints"], *container["volumesFrom"]):
-        part["readOnly"] = True
-    value["volumes"][0]["dockerVolumeConfiguration"]["autoprovision"] = True
     efs = value["volumes"][0]["efsVolumeConfiguration"]
     efs["transitEncryption"] = efs["authorizationConfig"]["iam"] = "ENABLED"
     return value
@@ -113,7 +107,7 @@ class TestNormalForm:
             path = path[:-1]
         whole = everything()
         less = copy.deepcopy(whole)
-        parent = less
+        parent: Any = less
         for step in path[:-1]:
             parent = parent[step]
         del parent[path[-1]]
@@ -186,7 +180,7 @@ class TestNormalForm:
                     other = changed(items, path[depth:], choices[1])[0]
                 items.append(other)
                 swapped = copy.deepcopy(value)
-                parent = swapped
+                parent: Any = swapped
                 for name in spot:
                     parent = parent[name]
                 parent.reverse()
