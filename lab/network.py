@@ -57,7 +57,7 @@ def instances(settings: Settings, client: docker.DockerClient) -> list[Container
 def free_address(
     client: docker.DockerClient, settings: Settings, taken: set[str], backwards: bool = False
 ) -> str:
-    """The lowest address that neither `taken` nor a running container has; or the next one going backwards."""
+    """The lowest address that neither `taken` nor a running container has; backwards, the next one down."""
     network = client.networks.get(settings.network)
     taken = taken | {each["IPv4Address"].split("/")[0] for each in network.attrs["Containers"].values()}
     # The first ten are for the machine and for containers that tests put there.

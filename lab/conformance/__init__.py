@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from lab.conformance import (
+    application_autoscaling,
     durability,
     ec2_attributes,
     ec2_boot,
@@ -96,6 +97,7 @@ def registry() -> list[Patch]:
         Patch("ecs", ecs_services.failed_deployments_are_rolled_back),
         Patch("ecs", ecs_services.services_tell_what_they_do),
         Patch("ecs", ecs_services.services_keep_what_they_are_given),
+        Patch("scaling", application_autoscaling.scalable_targets_are_registered),
         Patch("all", durability.resources_outlive_a_crash),
     ]
 

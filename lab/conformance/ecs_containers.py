@@ -1,5 +1,6 @@
 """What a container definition asks for, as its container has it."""
 
+import subprocess
 import time
 from typing import Any
 
@@ -12,12 +13,12 @@ from lab.settings import Settings
 
 SECOND = 1_000_000_000
 MIB = 1024 * 1024
-CONDITIONS = ("START", "COMPLETE", "SUCCESS", "HEALTHY")
 START_SECONDS = 180
+KILLED = 137
 
 
 def containers_run_as_their_definition_says(_settings: Settings) -> None:
-    """A container has the user, entry point, read-only root, init, tmpfs, ulimits and labels of its definition."""
+    """A container has its definition's user, entry point, read-only root, init, tmpfs, ulimits and labels."""
 
     def add(_run: Run, definition: Record, options: dict[str, Any]) -> None:
         for name, option in (
@@ -54,20 +55,28 @@ def containers_are_limited_to_their_memory(_settings: Settings) -> None:
         if definition.get("memoryReservation"):
             options["mem_reservation"] = int(definition["memoryReservation"]) * MIB
 
-    def reason(state: Record) -> str:
-        return "OutOfMemoryError: Container killed due to memory usage" if state.get("OOMKilled") else ""
+    def reason(container: Record) -> str:
+        state = container["State"]
+        killed = state.get("OOMKilled") or (state["ExitCode"] == KILLED and _in_kernel_log(container["Id"]))
+        return "OutOfMemoryError: Container killed due to memory usage" if killed else ""
 
     ecs_run.OPTIONS.append(add)
     ecs_run.REASONS.append(reason)
 
 
+def _in_kernel_log(container: str) -> bool:
+    """Whether the kernel says that it killed for memory there; Docker 20.10 on cgroup v1 can miss it."""
+    read = subprocess.run(["dmesg"], capture_output=True, text=True, check=False)
+    return f"oom_memcg=/docker/{container}" in read.stdout
+
+
 def containers_have_time_to_stop(_settings: Settings) -> None:
-    """A container that is told to stop has its stopTimeout, 30 seconds where none is given, before it is killed."""
+    """A container that is told to stop has its stopTimeout, else 30 seconds, before it is killed."""
     ecs_run.PATIENCE.append(lambda definition: int(definition.get("stopTimeout") or ecs_run.STOP_SECONDS))
 
 
 def containers_have_health_checks(_settings: Settings) -> None:
-    """A container is HEALTHY or UNHEALTHY as its healthCheck finds, UNKNOWN without; the task as its essential ones."""
+    """A container is HEALTHY or UNHEALTHY as its healthCheck finds; a task as its essential containers."""
 
     def add(_run: Run, definition: Record, options: dict[str, Any]) -> None:
         check = definition.get("healthCheck")

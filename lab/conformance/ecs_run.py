@@ -89,13 +89,13 @@ class Run:
 
 # Tasks that are not STOPPED, by ARN.
 RUNS: dict[str, Run] = {}
-# What patches add: to how a container is made, to what must be done before the first one is, before a task's
-# containers are told to stop, and after the last one is gone.
+# What patches add: to how a container is made; what is done before a task's containers are told to stop, and
+# after the last one is gone.
 Options = Callable[[Run, Record, dict[str, Any]], None]
 OPTIONS: list[Options] = []
 LEAVING: list[Callable[[Run], None]] = []
 ENDED: list[Callable[[Run], None]] = []
-# Whether a container may start yet; raises StartFailure if it never will. And whether it must stop after others.
+# Whether a container may start yet; raises StartFailure if it never will. The deeper stop first.
 READY: list[Callable[[Run, Record, dict[str, Seen]], bool]] = []
 DEPTH: list[Callable[[Run, str], int]] = []
 # What is made of the containers as they are seen.
@@ -142,7 +142,7 @@ def begin(run: Run, start: Callable[[Run, Record], None]) -> None:
 
 
 def observe(run: Run) -> dict[str, Seen]:
-    """Take over what the engine shows of the task's containers, by name; an essential one's end ends the task."""
+    """Take over what the engine shows of the containers, by name; an essential one's end ends the task."""
     try:
         listed = look(run.client)
     except DockerException:
@@ -184,7 +184,7 @@ def _take_over_end(run: Run, record: Record, container: Any) -> None:
     record["lastStatus"] = "STOPPED"
     record["exitCode"] = state["ExitCode"]
     for reason in REASONS:
-        text = reason(state)
+        text = reason(container.attrs)
         if text:
             record["reason"] = text
     token = run.tokens.get(record["name"])

@@ -45,9 +45,9 @@ class View:
 
 
 def decide(
-    desired: int, least: int, most: int, new: list[View], old: list[View], ending: int
+    desired: int, least: int, most: int, *, new: list[View], old: list[View], ending: int
 ) -> tuple[int, list[str]]:
-    """How many tasks to start and which to stop, so that at least `least` are healthy and at most `most` exist.
+    """How many tasks to start and which to stop: at least `least` stay healthy, at most `most` exist.
 
     `ending` counts tasks that were told to stop and have not yet.
     """
@@ -79,7 +79,9 @@ def run() -> None:
     while True:
         _wake.wait(TICK_SECONDS)
         _wake.clear()
-        for (account, region, key), service in ecs._services.all_items():
+        with LOCK:
+            services = list(ecs._services.all_items())
+        for (account, region, key), service in services:
             try:
                 with LOCK, request_scope(account, region):
                     _look_after(key, service)
@@ -186,7 +188,9 @@ def _converge(key: str, service: Record, primary: Record, alive: list[Record]) -
     config = service.get("deploymentConfiguration") or {}
     least = math.ceil(desired * int(config.get("minimumHealthyPercent", 100)) / 100)
     most = desired * int(config.get("maximumPercent", 200)) // 100
-    new, old, ending = [], [], 0
+    new: list[View] = []
+    old: list[View] = []
+    ending = 0
     for task in alive:
         if not wanted(task):
             ending += 1
@@ -198,7 +202,7 @@ def _converge(key: str, service: Record, primary: Record, alive: list[Record]) -
         most = max(most, desired)
     if new and all(each.healthy for each in new):
         primary["failedTasks"] = 0 if len(new) >= desired else primary["failedTasks"]
-    count, stopping = decide(desired, least, most, new, old, ending)
+    count, stopping = decide(desired, least, most, new=new, old=old, ending=ending)
     if count and time.time() >= primary.get("_not_before", 0):
         _start(key, service, primary, count)
     if stopping:

@@ -20,19 +20,34 @@ EVENTS_KEPT = 100
 DRAIN_MARGIN_SECONDS = 10
 # Changes of these start a deployment, as another task definition does.
 DEPLOYED = (
-    "networkConfiguration", "platformVersion", "loadBalancers", "serviceRegistries",
-    "serviceConnectConfiguration", "volumeConfigurations", "capacityProviderStrategy",
-    "placementConstraints", "placementStrategy", "propagateTags", "enableECSManagedTags",
-)  # fmt: skip
+    "capacityProviderStrategy",
+    "enableECSManagedTags",
+    "loadBalancers",
+    "networkConfiguration",
+    "placementConstraints",
+    "placementStrategy",
+    "platformVersion",
+    "propagateTags",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "volumeConfigurations",
+)
 # What MiniStack drops of CreateService, of UpdateService, or of both.
 KEPT = (
-    "availabilityZoneRebalancing", "serviceConnectConfiguration", "volumeConfigurations", "serviceRegistries",
-    "placementConstraints", "placementStrategy", "propagateTags", "enableECSManagedTags", "vpcLatticeConfigurations",
-)  # fmt: skip
+    "availabilityZoneRebalancing",
+    "enableECSManagedTags",
+    "placementConstraints",
+    "placementStrategy",
+    "propagateTags",
+    "serviceConnectConfiguration",
+    "serviceRegistries",
+    "volumeConfigurations",
+    "vpcLatticeConfigurations",
+)
 
 
 def deployments_complete_when_their_tasks_are_healthy(_settings: Settings) -> None:
-    """A deployment is IN_PROGRESS until its tasks are healthy and the old ones gone, within the healthy percents."""
+    """A deployment is IN_PROGRESS until its tasks are healthy and old ones gone, within the percents."""
 
     def running_long_enough(_service: Record, task: Record) -> bool:
         return bool(time.time() - task.get("_started", time.time()) >= ecs_scheduler.STEADY_SECONDS)
@@ -90,7 +105,7 @@ def deployments_complete_when_their_tasks_are_healthy(_settings: Settings) -> No
 
 
 def services_keep_what_they_are_given(_settings: Settings) -> None:
-    """A service has every field that it was created or updated with; a change of what a task has is a deployment."""
+    """A service has every field that it was given; a change of one that its tasks have is a deployment."""
 
     @around(ecs, "_create_service")
     def create(original: Callable[[Parameters], Response], data: Parameters) -> Response:
@@ -131,14 +146,13 @@ def _find(data: Parameters, name: str) -> Record | None:
 
 
 def tasks_are_targets_while_they_serve(_settings: Settings) -> None:
-    """A service registers its running tasks as targets; one that goes is drained before its containers stop."""
+    """A service's running tasks are targets; one that goes is drained before its containers stop."""
 
     def sync(service: Record, alive: list[Record]) -> None:
         wish = []
-        if service["status"] == "ACTIVE" or service["status"] == "DRAINING":
-            for task in alive:
-                if wanted(task) and task["lastStatus"] == "RUNNING":
-                    wish += _targets(service, task)
+        for task in alive:
+            if wanted(task) and task["lastStatus"] == "RUNNING":
+                wish += _targets(service, task)
         ours = [tuple(each) for each in service.get("_targets", [])]
         for group, address, port in ours:
             if (group, address, port) not in wish:
@@ -230,7 +244,7 @@ def _service_of(task: Record) -> Record | None:
 
 
 def unhealthy_tasks_are_replaced(_settings: Settings) -> None:
-    """A service stops and replaces a task that fails its container or load balancer health checks after the grace."""
+    """A service replaces a task that fails the container's or load balancer's checks after its grace."""
 
     def judge(service: Record, alive: list[Record]) -> None:
         grace = service.get("healthCheckGracePeriodSeconds") or 0
@@ -266,7 +280,7 @@ def unhealthy_tasks_are_replaced(_settings: Settings) -> None:
 
 
 def failed_deployments_are_rolled_back(_settings: Settings) -> None:
-    """The circuit breaker fails a deployment after too many failed tasks and goes back to the last completed one."""
+    """The circuit breaker fails a deployment after too many failed tasks and rolls back to the last one."""
 
     def breaker(service: Record, deployment: Record) -> None:
         config = (service.get("deploymentConfiguration") or {}).get("deploymentCircuitBreaker") or {}

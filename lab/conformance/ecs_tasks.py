@@ -35,15 +35,8 @@ _turn = itertools.count()
 def tasks_have_one_network_interface(settings: Settings) -> None:
     """A task's containers share one network interface, whose address reaches hosts and load balancers."""
 
-    def work(
-        _original: Callable[..., None],
-        task: Record,
-        definition: Record,
-        overrides: list[Record],
-        client: Any,
-        account: str,
-        region: str,
-    ) -> None:
+    def work(_original: Callable[..., None], task: Record, definition: Record, *more: Any) -> None:
+        overrides, client, account, region = more
         run = RUNS[task["taskArn"]] = Run(task, definition, overrides, client)
         with request_scope(account, region):
             try:

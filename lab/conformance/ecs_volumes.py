@@ -10,18 +10,17 @@ from ministack.services import ecs, efs
 
 from lab.conformance.around import Record, Response, around
 from lab.conformance.ecs_run import ENDED, OPTIONS, Run, StartFailure
+from lab.file_systems import as_root
 from lab.network import LAB_LABEL
-from lab.settings import IMAGE_PREFIX, Settings
+from lab.settings import Settings
 
-# Folders of an EFS belong to the users of containers; whoever runs the lab need not be root to make them.
-TOOLS_IMAGE = f"{IMAGE_PREFIX}/debian:bookworm"
 EFS_FAILURE = (
     "ResourceInitializationError: failed to invoke EFS utils commands to set up EFS volumes: stderr: "
 )
 
 
 def tasks_mount_efs_file_systems(settings: Settings) -> None:
-    """A task's EFS volume is its file system's folder, or its access point's, made as that one's owner says."""
+    """A task's EFS volume is its file system, or its access point's folder, owned as that one says."""
 
     def add(run: Run, definition: Record, options: dict[str, Any]) -> None:
         for point, volume in _mounts(run, definition, "efsVolumeConfiguration"):
@@ -57,18 +56,6 @@ def tasks_have_scratch_volumes(settings: Settings) -> None:
     ENDED.append(ended)
 
 
-def as_root(client: Any, settings: Settings, script: str) -> None:
-    """Run a shell script with the lab's EFS folders at /efs."""
-    settings.file_systems.mkdir(parents=True, exist_ok=True)
-    client.containers.run(
-        TOOLS_IMAGE,
-        ["sh", "-c", script],
-        volumes=[f"{settings.file_systems}:/efs"],
-        network_mode="none",
-        remove=True,
-    )
-
-
 def _mounts(run: Run, definition: Record, kind: str) -> list[tuple[Record, Record]]:
     """The mount points of a container whose volume has a configuration of this kind, or none at all."""
     volumes = {each["name"]: each for each in run.definition.get("volumes", [])}
@@ -91,15 +78,11 @@ def _mount(options: dict[str, Any], source: str, point: Record) -> None:
 def _folder(run: Run, settings: Settings, wanted: Record) -> str:
     """The folder to mount, below that of all file systems. Raises StartFailure if AWS would not mount it."""
     system = wanted["fileSystemId"]
-    if system not in efs._file_systems:
-        raise StartFailure(
-            f'{EFS_FAILURE}Failed to resolve "{system}.efs.{ecs.get_region()}.amazonaws.com" - check that your '
-            "file system ID is correct, and ensure that the VPC has an EFS mount target for this file system ID."
-        )
+    host = f"{system}.efs.{ecs.get_region()}.amazonaws.com"
     if not any(each["FileSystemId"] == system for each in efs._mount_targets.values()):
         raise StartFailure(
-            f'{EFS_FAILURE}Failed to resolve "{system}.efs.{ecs.get_region()}.amazonaws.com" - ensure that the '
-            "VPC has an EFS mount target for this file system ID."
+            f'{EFS_FAILURE}Failed to resolve "{host}" - check that your file system ID is correct, and '
+            "ensure that the VPC has an EFS mount target for this file system ID."
         )
     name = (wanted.get("authorizationConfig") or {}).get("accessPointId")
     path = re.sub("/+", "/", wanted.get("rootDirectory") or "/").rstrip("/")
@@ -123,7 +106,7 @@ def _folder(run: Run, settings: Settings, wanted: Record) -> str:
         as_root(run.client, settings, f"{make} && test -d {shlex.quote(f'/efs/{system}{path}')}")
     except ContainerError as error:
         raise StartFailure(
-            f"{EFS_FAILURE}b'mount.nfs4: mounting {system}.efs.{ecs.get_region()}.amazonaws.com:{path} failed, "
+            f"{EFS_FAILURE}b'mount.nfs4: mounting {host}:{path} failed, "
             "reason given by server: No such file or directory'"
         ) from error
     return f"/{system}{path}"

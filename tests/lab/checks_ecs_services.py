@@ -3,8 +3,9 @@
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -29,7 +30,7 @@ def deployments_complete_when_their_tasks_are_healthy(cloud: Cloud) -> None:
         most = 0
         until = time.monotonic() + 20 * cloud.patience
         while not (steady(cloud, name) and shown(cloud, name)["taskDefinition"] == second):
-            alive = [each for each in tasks(cloud, name) + tasks(cloud, name, "STOPPED")]
+            alive = tasks(cloud, name) + tasks(cloud, name, "STOPPED")
             most = max(most, sum(each["lastStatus"] != "STOPPED" for each in alive))
             assert time.monotonic() < until, "completed"
         assert most == 1, "two at once"
@@ -38,7 +39,9 @@ def deployments_complete_when_their_tasks_are_healthy(cloud: Cloud) -> None:
         assert old["stopCode"] == "ServiceSchedulerInitiated"
         assert old["stoppedReason"].startswith("Scaling activity initiated by (deployment ecs-svc/")
         cloud.ecs.delete_service(service=name, force=True)
-        cloud.eventually(lambda: shown(cloud, name)["status"] == "INACTIVE", "inactive when its tasks are gone")
+        cloud.eventually(
+            lambda: shown(cloud, name)["status"] == "INACTIVE", "inactive when its tasks are gone"
+        )
 
 
 @contextmanager
@@ -69,26 +72,37 @@ def _balanced(cloud: Cloud, path: str = "/", **more: Any) -> tuple[str, dict[str
 
 def tasks_are_targets_while_they_serve(cloud: Cloud) -> None:
     group, balancer, wanted = _balanced(cloud)
-    alone = {"loadBalancers": [{**wanted["loadBalancers"][0], "targetGroupArn": cloud.target_group()}]}
-    try:
-        cloud.ecs.create_service(serviceName=cloud.name(), taskDefinition=define(cloud, web()), **alone)
-        raise AssertionError("a target group without a load balancer was taken")
-    except ClientError as error:
-        assert "associated load balancer" in str(error)
+    unused = [{**wanted["loadBalancers"][0], "targetGroupArn": cloud.target_group()}]
     family = cloud.name()
-    with service(cloud, define(cloud, web(), family=family), 2, **wanted) as name:
+    first = define(cloud, web(), family=family)
+    assert "associated load balancer" in _refusal(
+        lambda: cloud.ecs.create_service(serviceName=family, taskDefinition=first, loadBalancers=unused)
+    )
+    with service(cloud, first, 2, **wanted) as name:
         cloud.eventually(lambda: steady(cloud, name), "completed")
         assert cloud.states(group) == ["healthy", "healthy"]
         with _requests(cloud, balancer) as statuses:
             for count in (4, 2):
                 cloud.ecs.update_service(service=name, desiredCount=count)
-                cloud.eventually(lambda: steady(cloud, name) and len(cloud.states(group)) == count, "scaled")
+                cloud.eventually(partial(_scaled, cloud, name, group, count), f"scaled to {count}")
             second = define(cloud, web(dockerLabels={"release": "2"}), family=family)
             cloud.ecs.update_service(service=name, taskDefinition=second)
             cloud.eventually(
                 lambda: steady(cloud, name) and shown(cloud, name)["taskDefinition"] == second, "released"
             )
         assert set(statuses) == {200}, statuses
+
+
+def _scaled(cloud: Cloud, name: str, group: str, count: int) -> bool:
+    return steady(cloud, name) and cloud.states(group) == ["healthy"] * count
+
+
+def _refusal(call: Callable[[], Any]) -> str:
+    try:
+        call()
+    except ClientError as error:
+        return str(error)
+    return "none"
 
 
 def unhealthy_tasks_are_replaced(cloud: Cloud) -> None:
@@ -120,7 +134,10 @@ def failed_deployments_are_rolled_back(cloud: Cloud) -> None:
         seen = set()
         until = time.monotonic() + 30 * cloud.patience
         while shown(cloud, name)["taskDefinition"] != first or not steady(cloud, name):
-            seen |= {(each["rolloutState"], each.get("rolloutStateReason")) for each in shown(cloud, name)["deployments"]}
+            seen |= {
+                (each["rolloutState"], each.get("rolloutStateReason"))
+                for each in shown(cloud, name)["deployments"]
+            }
             assert time.monotonic() < until, "rolled back"
             time.sleep(0.1)
         described = shown(cloud, name)
@@ -139,7 +156,9 @@ def services_tell_what_they_do(cloud: Cloud) -> None:
         cloud.eventually(lambda: "has reached a steady state." in messages(cloud, name), "steady")
         assert f"(service {name}) has started 1 tasks: (task " in messages(cloud, name)
         cloud.ecs.update_service(service=name, taskDefinition=define(cloud, bad, family=family))
-        cloud.eventually(lambda: "rolling back to deployment ecs-svc/" in messages(cloud, name), "rolled back")
+        cloud.eventually(
+            lambda: "rolling back to deployment ecs-svc/" in messages(cloud, name), "rolled back"
+        )
         told = messages(cloud, name)
         assert "was unable to place a task. Reason: ResourceInitializationError" in told
         assert "deployment failed: tasks failed to start." in told
@@ -147,7 +166,9 @@ def services_tell_what_they_do(cloud: Cloud) -> None:
 
 def services_keep_what_they_are_given(cloud: Cloud) -> None:
     definition = define(cloud, shell("x", "exec sleep 600", stopTimeout=2))
-    with service(cloud, definition, 0, availabilityZoneRebalancing="ENABLED", propagateTags="SERVICE") as name:
+    with service(
+        cloud, definition, 0, availabilityZoneRebalancing="ENABLED", propagateTags="SERVICE"
+    ) as name:
         assert shown(cloud, name).get("availabilityZoneRebalancing") == "ENABLED"
         before = shown(cloud, name)["deployments"][0]["id"]
         cloud.ecs.update_service(service=name, availabilityZoneRebalancing="DISABLED")
@@ -156,3 +177,41 @@ def services_keep_what_they_are_given(cloud: Cloud) -> None:
         assert described["deployments"][0]["id"] == before
         cloud.ecs.update_service(service=name, propagateTags="TASK_DEFINITION")
         assert shown(cloud, name)["deployments"][0]["id"] != before
+
+
+def scalable_targets_are_registered(cloud: Cloud) -> None:
+    scaling, resource = (
+        cloud.scaling,
+        {"ServiceNamespace": "ecs", "ScalableDimension": "ecs:service:DesiredCount"},
+    )
+    with service(cloud, define(cloud, shell("x", "true")), 0) as name:
+        place = {**resource, "ResourceId": f"service/default/{name}"}
+        policy = {"PolicyName": "cpu", "PolicyType": "TargetTrackingScaling"}
+        tracking = {
+            "TargetValue": 60.0,
+            "PredefinedMetricSpecification": {"PredefinedMetricType": "ECSServiceAverageCPUUtilization"},
+        }
+        wanted = {**place, **policy, "TargetTrackingScalingPolicyConfiguration": tracking}
+        assert "No scalable target registered" in _refusal(lambda: scaling.put_scaling_policy(**wanted))
+        arn = scaling.register_scalable_target(**place, MinCapacity=2, MaxCapacity=4)["ScalableTargetARN"]
+        scaling.register_scalable_target(**place, MaxCapacity=5)
+        scaling.put_scaling_policy(**wanted)
+        scaling.put_scheduled_action(
+            **place,
+            ScheduledActionName="night",
+            Schedule="cron(0 20 * * ? *)",
+            ScalableTargetAction={"MinCapacity": 1},
+        )
+        scaling.tag_resource(ResourceARN=arn, Tags={"a": "b"})
+        time.sleep(1)
+        cloud.control.kill()
+        target = scaling.describe_scalable_targets(ServiceNamespace="ecs", ResourceIds=[place["ResourceId"]])[
+            "ScalableTargets"
+        ][0]
+        assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 5)
+        shown_policy = scaling.describe_scaling_policies(**place)["ScalingPolicies"][0]
+        assert shown_policy["TargetTrackingScalingPolicyConfiguration"] == tracking
+        assert scaling.list_tags_for_resource(ResourceARN=arn)["Tags"] == {"a": "b"}
+        assert len(scaling.describe_scheduled_actions(**place)["ScheduledActions"]) == 1
+        scaling.deregister_scalable_target(**place)
+        assert scaling.describe_scaling_policies(**place)["ScalingPolicies"] == []

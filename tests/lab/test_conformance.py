@@ -39,7 +39,9 @@ def _checks(*modules: ModuleType) -> dict[str, Check]:
 
 
 PATCHES = _registered()
-CHECKS = _checks(checks_ec2, checks_ec2_attributes, checks_elb, checks_ecs, checks_ecs_services, checks_durability)
+CHECKS = _checks(
+    checks_ec2, checks_ec2_attributes, checks_elb, checks_ecs, checks_ecs_services, checks_durability
+)
 
 
 def test_every_patch_has_a_check() -> None:
