@@ -81,6 +81,7 @@ def registry() -> list[Patch]:
         Patch("elb", elb_traffic.requests_go_to_healthy_targets),
         Patch("ecr", ecr.pushed_images_are_kept_on_disk),
         Patch("ecs", ecs_tasks.tasks_have_one_network_interface),
+        Patch("ecs", ecs_tasks.tasks_pull_from_ecr),
         Patch("ecs", ecs_tasks.stopped_tasks_show_how_their_containers_ended),
         Patch("ecs", ecs_tasks.lost_tasks_are_stopped),
         Patch("ecs", ecs_containers.containers_run_as_their_definition_says),

@@ -78,8 +78,8 @@ def _target_of(data: Parameters) -> Record:
     if found is None:
         raise Refusal(
             "ObjectNotFoundException",
-            f"No scalable target registered for service namespace: {data.get('ServiceNamespace')}, resource ID: "
-            f"{data.get('ResourceId')}, scalable dimension: {data.get('ScalableDimension')}",
+            f"No scalable target registered for service namespace: {data.get('ServiceNamespace')}, "
+            f"resource ID: {data.get('ResourceId')}, scalable dimension: {data.get('ScalableDimension')}",
         )
     return found
 
@@ -104,7 +104,8 @@ def _register(data: Parameters) -> Record:
             ),
             "ScalableTargetARN": _arn(f"scalable-target/{uuid.uuid4().hex}"),
         }
-    changed = {**target, **{name: data[name] for name in ("MinCapacity", "MaxCapacity") if name in data}}
+    changed: Record = dict(target)
+    changed |= {name: data[name] for name in ("MinCapacity", "MaxCapacity") if name in data}
     changed["SuspendedState"] = {**target["SuspendedState"], **data.get("SuspendedState", {})}
     if changed["MinCapacity"] > changed["MaxCapacity"]:
         raise Refusal("ValidationException", "Maximum capacity cannot be less than minimum capacity")

@@ -98,6 +98,8 @@ ENDED: list[Callable[[Run], None]] = []
 # Whether a container may start yet; raises StartFailure if it never will. The deeper stop first.
 READY: list[Callable[[Run, Record, dict[str, Seen]], bool]] = []
 DEPTH: list[Callable[[Run, str], int]] = []
+# How the engine calls an image, by its name in a container definition.
+REFERENCES: list[Callable[[str], str]] = []
 # What is made of the containers as they are seen.
 OBSERVERS: list[Callable[[Run, dict[str, Seen]], None]] = []
 # What a container's `reason` says, from the engine's record of its end.

@@ -134,7 +134,10 @@ def _look_after(key: str, service: Record) -> None:
             _judge(service, task)
     _count(service, alive)
     primary = ecs._primary_deployment(service)
-    if primary is None or primary["rolloutState"] == "FAILED":
+    if primary is None:
+        return
+    if primary["rolloutState"] == "FAILED":
+        _scale_in(service, primary, alive)
         return
     _converge(key, service, primary, alive)
     _count(service, [task for task in tasks_of(service) if task["lastStatus"] != "STOPPED"])
@@ -146,7 +149,7 @@ def _drain(service: Record, alive: list[Record]) -> None:
         before(service, alive)
     for task in alive:
         if wanted(task):
-            stop(task, f"Scaling activity initiated by ({service['deployments'][0]['id']})")
+            stop(task, f"Scaling activity initiated by (deployment {service['deployments'][0]['id']})")
     _count(service, alive)
     if not alive:
         service["status"] = "INACTIVE"
@@ -159,17 +162,19 @@ def _judge(service: Record, task: Record) -> None:
         tell(service, f"was unable to place a task. Reason: {task['stoppedReason']}.")
     failed = task["stopCode"] in ("TaskFailedToStart", "EssentialContainerExited") or task.get("_unhealthy")
     deployment = ecs._deployment_for_task(service, task)
-    if not failed or deployment is None or deployment["rolloutState"] != "IN_PROGRESS":
+    if not failed or deployment is None or deployment["rolloutState"] == "FAILED":
         return
-    deployment["failedTasks"] += 1
-    deployment["updatedAt"] = ecs._iso()
-    patience = deployment["failedTasks"] - PATIENT_FAILURES
+    deployment["_in_a_row"] = deployment.get("_in_a_row", 0) + 1
+    patience = deployment["_in_a_row"] - PATIENT_FAILURES
     if patience >= 0:
         deployment["_not_before"] = time.time() + min(2**patience, LONGEST_WAIT_SECONDS)
         if patience == 0:
             tell(service, "is unable to consistently start tasks successfully.")
-    for each in FAILED:
-        each(service, deployment)
+    if deployment["rolloutState"] == "IN_PROGRESS":
+        deployment["failedTasks"] += 1
+        deployment["updatedAt"] = ecs._iso()
+        for each in FAILED:
+            each(service, deployment)
 
 
 def _count(service: Record, alive: list[Record]) -> None:
@@ -200,8 +205,8 @@ def _converge(key: str, service: Record, primary: Record, alive: list[Record]) -
     # Outside of a deployment the percentages say nothing.
     if not old and not ending:
         most = max(most, desired)
-    if new and all(each.healthy for each in new):
-        primary["failedTasks"] = 0 if len(new) >= desired else primary["failedTasks"]
+    if len(new) >= desired and all(each.healthy for each in new):
+        primary["failedTasks"] = primary["_in_a_row"] = 0
     count, stopping = decide(desired, least, most, new=new, old=old, ending=ending)
     if count and time.time() >= primary.get("_not_before", 0):
         _start(key, service, primary, count)
@@ -220,6 +225,14 @@ def _converge(key: str, service: Record, primary: Record, alive: list[Record]) -
         if primary.get("_stuck") is not True:
             primary["_stuck"] = True
             tell(service, stuck)
+
+
+def _scale_in(service: Record, primary: Record, alive: list[Record]) -> None:
+    """A failed deployment starts nothing; what is too much goes, its own tasks first."""
+    kept = [task for task in alive if wanted(task)]
+    kept.sort(key=lambda task: (healthy(service, task), task.get("_deployment_id") != primary["id"]))
+    for task in kept[: max(len(kept) - service["desiredCount"], 0)]:
+        stop(task, f"Scaling activity initiated by (deployment {primary['id']})")
 
 
 def _start(key: str, service: Record, primary: Record, count: int) -> None:

@@ -18,6 +18,13 @@ from lab.settings import Settings
 
 EVENTS_KEPT = 100
 DRAIN_MARGIN_SECONDS = 10
+DEPLOYMENT_DEFAULTS = {
+    "maximumPercent": 200,
+    "minimumHealthyPercent": 100,
+    "deploymentCircuitBreaker": {"enable": False, "rollback": False},
+    "strategy": "ROLLING",
+    "bakeTimeInMinutes": 0,
+}
 # Changes of these start a deployment, as another task definition does.
 DEPLOYED = (
     "capacityProviderStrategy",
@@ -124,6 +131,9 @@ def services_keep_what_they_are_given(_settings: Settings) -> None:
         with LOCK:
             # First, because a deployment that this call begins is to have them.
             service.update({name: data[name] for name in KEPT if name in data})
+            if "deploymentConfiguration" in data:
+                merged = {**service["deploymentConfiguration"], **data["deploymentConfiguration"]}
+                data = {**data, "deploymentConfiguration": merged}
             answer = original(
                 {**data, "forceNewDeployment": bool(changed) or data.get("forceNewDeployment", False)}
             )
@@ -134,6 +144,7 @@ def services_keep_what_they_are_given(_settings: Settings) -> None:
         if service is None:
             raise LookupError(data.get("service", data.get("serviceName")))
         service.update({name: data[name] for name in KEPT if name in data})
+        service["deploymentConfiguration"] = {**DEPLOYMENT_DEFAULTS, **service["deploymentConfiguration"]}
         answer: Response = json_response({"service": ecs._sanitize(service)})
         return answer
 
@@ -154,10 +165,12 @@ def tasks_are_targets_while_they_serve(_settings: Settings) -> None:
             if wanted(task) and task["lastStatus"] == "RUNNING":
                 wish += _targets(service, task)
         ours = [tuple(each) for each in service.get("_targets", [])]
-        for group, address, port in ours:
-            if (group, address, port) not in wish:
-                _elb("DeregisterTargets", group, address, port)
-                tell(service, f"deregistered 1 targets in (target-group {group})")
+        leaving = [each for each in ours if each not in wish]
+        for group, address, port in leaving:
+            _elb("DeregisterTargets", group, address, port)
+            tell(service, f"deregistered 1 targets in (target-group {group})")
+        if leaving:
+            tell(service, f"has begun draining connections on {len(leaving)} tasks.")
         for group, address, port in wish:
             if (group, address, port) not in ours or not _registered(group, address, port):
                 _elb("RegisterTargets", group, address, port)

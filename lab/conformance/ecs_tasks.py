@@ -95,11 +95,8 @@ def _image(run: Run, definition: Record, settings: Settings) -> str:
     """What the engine calls the image, there by now. Raises StartFailure if it cannot be had."""
     wanted = str(definition["image"])
     reference = wanted
-    for host in (
-        r"\d{12}\.dkr\.ecr\.[^./]+\.amazonaws\.com",
-        re.escape(f"{settings.gateway}:{settings.port}"),
-    ):
-        reference = re.sub(rf"^{host}/", f"127.0.0.1:{settings.port}/", reference)
+    for refer in ecs_run.REFERENCES:
+        reference = refer(reference)
     ours = reference.startswith(f"127.0.0.1:{settings.port}/")
     try:
         image = run.client.images.get(reference)
@@ -226,6 +223,13 @@ def _forward_log(run: Run, definition: Record, container: Any) -> None:
         log = threading.Thread(target=ecs._forward_awslogs, args=(container, config, *where), daemon=True)
         log.start()
         run.logs.append(log)
+
+
+def tasks_pull_from_ecr(settings: Settings) -> None:
+    """A task pulls an image of ECR by the repository's URI, anew where a tag may have moved."""
+    hosts = (r"\d{12}\.dkr\.ecr\.[^./]+\.amazonaws\.com", re.escape(f"{settings.gateway}:{settings.port}"))
+    names = re.compile(rf"^({'|'.join(hosts)})/")
+    ecs_run.REFERENCES.append(lambda image: names.sub(f"127.0.0.1:{settings.port}/", image))
 
 
 def stopped_tasks_show_how_their_containers_ended(_settings: Settings) -> None:

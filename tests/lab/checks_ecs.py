@@ -5,7 +5,7 @@ from typing import Any
 
 import requests
 
-from tests.lab.cloud import Cloud
+from tests.lab.cloud import SMALL_IMAGE, Cloud
 from tests.lab.containers import (
     address,
     define,
@@ -37,6 +37,23 @@ def tasks_have_one_network_interface(cloud: Cloud) -> None:
     cloud.ecs.stop_task(task=arn)
     bad = run(cloud, {"name": "x", "image": f"127.0.0.1:{cloud.settings.port}/none:1"})
     assert "CannotPullContainerError" in ended(cloud, bad)["stoppedReason"]
+
+
+def tasks_pull_from_ecr(cloud: Cloud) -> None:
+    name = cloud.name()
+    uri = cloud.ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"]
+    image = cloud.engine.images.get(SMALL_IMAGE)
+    pushed = f"127.0.0.1:{cloud.settings.port}/{name}"
+    image.tag(pushed, "1")
+    cloud.engine.images.push(pushed, "1")
+    cloud.engine.images.remove(f"{pushed}:1")
+    digest = cloud.ecr.describe_images(repositoryName=name)["imageDetails"][0]["imageDigest"]
+    for reference in (f"{uri}:1", f"{cloud.settings.gateway}:{cloud.settings.port}/{name}@{digest}"):
+        arn = run(cloud, {**web(), "image": reference})
+        assert running(cloud, arn)["containers"][0]["imageDigest"] == digest
+        cloud.ecs.stop_task(task=arn)
+        ended(cloud, arn)
+    cloud.engine.images.remove(f"{pushed}:1")
 
 
 def stopped_tasks_show_how_their_containers_ended(cloud: Cloud) -> None:
@@ -89,7 +106,7 @@ def containers_run_as_their_definition_says(cloud: Cloud) -> None:
     }
     ended(cloud, run(cloud, definition))
     lines = log(cloud, group)
-    assert lines[0] == "1234"
+    assert lines[:1] == ["1234"]
     assert "init" in lines[1]
     assert "read-only" in lines
     assert any(line.startswith("tmpfs") and " 7 " in line for line in lines)
