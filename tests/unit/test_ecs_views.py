@@ -46,7 +46,9 @@ PLACES = {
 def request(operation: str, parameters: dict[str, Any]) -> None:
     """Fail with every fault of a request, as botocore would name them."""
     model = botocore.session.get_session().get_service_model("ecs")
-    report = ParamValidator().validate(parameters, model.operation_model(operation).input_shape)
+    shape = model.operation_model(operation).input_shape
+    assert shape
+    report = ParamValidator().validate(parameters, shape)
     assert not report.has_errors(), report.generate_report()
 
 

@@ -33,7 +33,7 @@ def test_the_load_balancer_leads_to_them() -> None:
     request = urllib.request.Request(
         "http://127.0.0.1:4566/", headers={"Host": f"{STACK}.alb.localhost:4566"}
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
+    with urllib.request.urlopen(request, timeout=10) as answer:  # noqa: S310
         assert answer.read() == b"hello"
 
 
