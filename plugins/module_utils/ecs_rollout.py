@@ -66,9 +66,7 @@ def judge(rollout: Rollout, service: Mapping[str, Any] | None) -> Verdict:
         return Verdict(state, f"deployment {deployment['id']} of {runs} took its place. {reason}".strip())
     if deployment.get("rolloutState") == "FAILED":
         return Verdict("failed", deployment.get("rolloutStateReason", "the deployment failed"))
-    running, desired, pending = (
-        deployment.get(f"{name}Count", 0) for name in ("running", "desired", "pending")
-    )
+    running, pending = deployment.get("runningCount", 0), deployment.get("pendingCount", 0)
     others = len(service["deployments"]) - 1
     told = [f"{running} of {service['desiredCount']} tasks run"]
     told += [f"{pending} pending"] if pending else []
@@ -76,7 +74,7 @@ def judge(rollout: Rollout, service: Mapping[str, Any] | None) -> Verdict:
     told += [f"{others} older deployments drain"] if others else []
     # AWS gives no rolloutState behind a Classic Load Balancer: there, the counts alone tell.
     done = deployment.get("rolloutState") in ("COMPLETED", None) and not others
-    complete = done and running == desired == service["desiredCount"] and not pending
+    complete = done and running == service["desiredCount"] and not pending
     return Verdict("completed" if complete else "in_progress", ", ".join(told))
 
 
