@@ -86,6 +86,19 @@ def changed(value: Any, path: Path, leaf: Any) -> Any:
     return result
 
 
+def reordered(shape: StructureShape, value: Any) -> Iterator[tuple[Path, Any, Any]]:
+    """For each list in a value of :func:`example`: where it is, with a second item, and turned round."""
+    for path, options in leaves(shape):
+        if len(options) < 2 or path[0] not in value:
+            continue
+        for depth in (depth for depth, step in enumerate(path) if step == 0):
+            inside = path[depth:]
+            items = at(value, path[:depth])
+            option = next(option for option in options if option != at(items, inside))
+            two = changed(value, path[:depth], [items[0], changed(items, inside, option)[0]])
+            yield path[:depth], two, changed(two, path[:depth], at(two, path[:depth])[::-1])
+
+
 def dotted(path: Path) -> str:
     return ".".join(str(step) for step in path)
 

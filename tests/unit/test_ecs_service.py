@@ -15,8 +15,6 @@ from plugins.module_utils.aws_shapes import faults
 from plugins.module_utils.ecs_api import EcsError
 from plugins.module_utils.ecs_service import (
     DEFAULTS,
-    IN_DEPLOYMENT,
-    IN_REVISION,
     LEFT_ALONE,
     OWN_OPTIONS,
     Service,
@@ -34,6 +32,7 @@ from tests.unit.aws_doubles import (
     input_shape,
     leaves,
     refused,
+    reordered,
     run,
 )
 
@@ -42,6 +41,9 @@ UPDATE = input_shape("ecs", "UpdateService")
 ARN = "arn:aws:ecs:eu-central-1:123456789012"
 MEMBERS = sorted(set(CREATE.members) & set(UPDATE.members) - set(OWN_OPTIONS))
 FIXED = ("launchType", "role", "schedulingStrategy")
+# Where AWS shows members that the description of a service lacks.
+IN_DEPLOYMENT = ("serviceConnectConfiguration", "volumeConfigurations", "vpcLatticeConfigurations")
+IN_REVISION = ("gatewayConnectors", "monitoring")
 MINIMAL = {"taskDefinition": "api:1", "desiredCount": 2, "launchType": "FARGATE"}
 
 
@@ -267,6 +269,14 @@ class TestEveryField:
             present(ecs, less)
             assert len(ecs.updates()) == (0 if name in LEFT_ALONE else 1)
             assert not present(ecs, less)["changed"]
+
+    def test_order_counts_for_placement_strategies_and_hooks_only(self) -> None:
+        seen = set()
+        for path, value, turned in reordered(CREATE, everything()):
+            counts = normalised(value, CREATE) != normalised(turned, CREATE)
+            assert counts == (path[-1] in ("placementStrategy", "lifecycleHooks")), dotted(path)
+            seen.add(path[-1])
+        assert {"subnets", "securityGroups", "loadBalancers", "placementStrategy"} <= seen
 
     def test_each_has_a_default_or_is_left_alone(self) -> None:
         known = {path.split(".")[0] for path in DEFAULTS} | LEFT_ALONE | {"taskDefinition"}

@@ -13,7 +13,7 @@ from plugins.module_utils.aws_shapes import coerced, faults
 from plugins.module_utils.ecs_api import EcsError, TagChange, tag_change, tags_after
 from plugins.module_utils.ecs_task_definition import TaskDefinitions, checked, normalised, surplus
 from plugins.modules import ecs_task_definition
-from tests.unit.aws_doubles import Double, Path, changed, dotted, example, input_shape, leaves, run
+from tests.unit.aws_doubles import Double, Path, changed, dotted, example, input_shape, leaves, reordered, run
 
 SHAPE = input_shape("ecs", "RegisterTaskDefinition")
 ACCOUNT = "arn:aws:ecs:eu-central-1:123456789012"
@@ -162,32 +162,11 @@ class TestNormalForm:
         assert normalised({"cpu": written}, SHAPE) == {"cpu": returned}
 
     def test_order_counts_exactly_where_it_means_something(self) -> None:
-        """Each list gets a second item; then its items change places."""
         seen = set()
-        for path, choices in leaves(SHAPE):
-            if path[0] in ("family", "tags") or len(choices) < 2:
-                continue
-            for depth, step in enumerate(path):
-                if step != 0 or not isinstance(step, int):
-                    continue
-                spot = path[:depth]
-                value = everything()
-                items = value
-                for name in spot:
-                    items = items[name]
-                other = changed(items, path[depth:], choices[0])[0]
-                if other == items[0]:
-                    other = changed(items, path[depth:], choices[1])[0]
-                items.append(other)
-                swapped = copy.deepcopy(value)
-                parent: Any = swapped
-                for name in spot:
-                    parent = parent[name]
-                parent.reverse()
-                counts = normalised(value, SHAPE) != normalised(swapped, SHAPE)
-                ordered = spot[-1] in ORDERED or spot[-2:] == ("healthCheck", "command")
-                assert counts == ordered, dotted(path)
-                seen.add(spot[-1])
+        for path, value, turned in reordered(SHAPE, everything()):
+            counts = normalised(value, SHAPE) != normalised(turned, SHAPE)
+            assert counts == (path[-1] in ORDERED or path[-2:] == ("healthCheck", "command")), dotted(path)
+            seen.add(path[-1])
         assert seen >= ORDERED
 
     def test_fargate_s_own_platform_is_the_same_as_none(self) -> None:
