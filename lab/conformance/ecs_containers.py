@@ -132,9 +132,9 @@ def containers_need_their_log_group(_settings: Settings) -> None:
         config = ecs._awslogs_config(definition, "", "")
         if config and not config["create_group"] and config["group"] not in cloudwatch_logs._log_groups:
             raise StartFailure(
-                "ResourceInitializationError: failed to validate logger args: create stream has been retried "
-                "1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The specified log "
-                "group does not exist. : exit status 1"
+                "ResourceInitializationError: failed to validate logger args: create stream has been "
+                "retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The "
+                "specified log group does not exist. : exit status 1"
             )
 
     ecs_run.OPTIONS.append(add)
