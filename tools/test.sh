@@ -9,4 +9,4 @@ tools/lint.sh
 # A lab that was not there before is not there afterwards.
 lab status >/dev/null || trap 'lab down >.lab/down.log 2>&1' EXIT
 lab up
-.venv/bin/pytest "$@" --numprocesses 2 --dist loadgroup --durations 15
+.venv/bin/pytest "$@" --numprocesses 2 --durations 15

@@ -83,7 +83,7 @@ class Environment:
         shutil.copy(ROOT / "inventories/local/group_vars/lab.yml", self.inventory / "group_vars/lab.yml")
         localhost = {
             "ansible_connection": "local",
-            "ansible_python_interpreter": "{{ ansible_playbook_python }}",
+            "ansible_python_interpreter": "{{ controller_python }}",
         }
         group = {"hosts": {"localhost": localhost}, "children": {"app_hosts": None}}
         self._write("hosts.yml", {"lab": {"children": {name: group}}})

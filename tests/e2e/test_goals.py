@@ -1,6 +1,7 @@
 """The main job: the sample application on two hosts behind a load balancer, by the commands of the README."""
 
 import json
+import re
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
@@ -48,7 +49,10 @@ def planned(environment: Environment) -> Run:
 
 @pytest.fixture(scope="module")
 def deployed(environment: Environment, planned: Run) -> Environment:
-    environment.deploy().succeeded()
+    run = environment.deploy().succeeded()
+    _, _, releases = run.output.partition("Release the application on this host")
+    # The first by name has the database, without which no other becomes healthy.
+    assert re.findall(r"^changed: \[(\S+)\]", releases, re.MULTILINE)[0] == "goals-e2e-1"
     return environment
 
 

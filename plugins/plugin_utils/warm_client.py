@@ -1,0 +1,58 @@
+"""The interpreter of the controller's modules: hands its work to the warm server, or does it itself.
+
+The callback `warm_modules` writes this file behind a line `#!<python> -IS`, with the two values below.
+No import here but of what the interpreter has built in, for this starts once per task.
+"""
+
+import _signal as signal  # type: ignore[import-not-found]
+import _socket as socket
+import os
+import sys
+
+FOLDER = "@FOLDER@"
+PYTHON = "@PYTHON@"
+
+
+def plain() -> None:
+    """Become the interpreter that would have run without a server."""
+    os.execv(PYTHON, [PYTHON, *sys.argv[1:]])  # noqa: S606
+
+
+def asked(connection: socket.socket) -> bool:
+    """Hand this process's environment and streams to the server; whether it took them."""
+    umask = os.umask(0)
+    os.umask(umask)
+    variables = [name + b"=" + value for name, value in os.environb.items()]
+    request = b"\0".join([os.getcwdb(), b"%d" % umask, *variables])
+    streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in (0, 1, 2))
+    connection.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+    connection.sendall(request)
+    return connection.recv(1) == b"+"
+
+
+def main() -> None:
+    """Run what comes on standard input; a file or an option, as for async, is the plain interpreter's."""
+    if sys.argv[1:]:
+        plain()
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        # An address holds 107 characters: the folder's own path may be longer.
+        connection.connect(f"/proc/self/fd/{os.open(FOLDER, os.O_PATH)}/socket")
+        taken = asked(connection)
+    except OSError:
+        taken = False
+    if not taken:
+        plain()
+    status = connection.recv(4)
+    if not status:
+        os.write(2, b"The process that ran this module ended without a word: its server was killed.\n")
+        os._exit(1)
+    code = int.from_bytes(status, "big", signed=True)
+    if code < 0:
+        if -code != signal.SIGKILL:
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    os._exit(code)
+
+
+main()
