@@ -54,6 +54,11 @@ def instances(settings: Settings, client: docker.DockerClient) -> list[Container
     return list(client.containers.list(all=True, filters={"label": label}))
 
 
+def containers(settings: Settings, client: docker.DockerClient) -> list[Container]:
+    """All that the lab started: its instances, and what tasks and functions left behind."""
+    return [*instances(settings, client), *_of_ministack(settings, client)]
+
+
 def free_address(
     client: docker.DockerClient, settings: Settings, taken: set[str], backwards: bool = False
 ) -> str:
@@ -78,7 +83,7 @@ def free_address(
 
 def remove(settings: Settings, client: docker.DockerClient) -> None:
     """Remove the lab's containers with their volumes, its named volumes and its network."""
-    for container in [*instances(settings, client), *_of_ministack(settings, client)]:
+    for container in containers(settings, client):
         container.remove(force=True, v=True)
         say(f"  removed {container.name}")
     for volume in client.volumes.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):

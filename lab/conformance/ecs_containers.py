@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from docker.types import Ulimit
+from ministack.services import cloudwatch_logs, ecs
 
 from lab.conformance import ecs_run
 from lab.conformance.around import Record
@@ -122,6 +123,21 @@ def containers_start_after_what_they_depend_on(_settings: Settings) -> None:
 
     ecs_run.READY.append(ready)
     ecs_run.DEPTH.append(depth)
+
+
+def containers_need_their_log_group(_settings: Settings) -> None:
+    """A task does not start if the log group of a container is not there and is not to be created."""
+
+    def add(_run: Run, definition: Record, _options: dict[str, Any]) -> None:
+        config = ecs._awslogs_config(definition, "", "")
+        if config and not config["create_group"] and config["group"] not in cloudwatch_logs._log_groups:
+            raise StartFailure(
+                "ResourceInitializationError: failed to validate logger args: create stream has been "
+                "retried 1 times: failed to create Cloudwatch log stream: ResourceNotFoundException: The "
+                "specified log group does not exist. : exit status 1"
+            )
+
+    ecs_run.OPTIONS.append(add)
 
 
 def _met(run: Run, dependency: Record, seen: dict[str, Seen]) -> bool:

@@ -5,13 +5,13 @@ import math
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from ministack.core.responses import request_scope
 from ministack.services import ecs
 
 from lab.conformance.around import Record
 from lab.conformance.ecs_run import RUNS
+from lab.rolling_update import View, decide
 
 logger = logging.getLogger("lab.ecs.scheduler")
 
@@ -33,34 +33,6 @@ BEFORE: list[Callable[[Record, list[Record]], None]] = []
 FAILED: list[Callable[[Record, Record], None]] = []
 # Something to tell in the service's events.
 TELL: list[Callable[[Record, str], None]] = []
-
-
-@dataclass(frozen=True)
-class View:
-    """A task that is to run, as far as a decision needs it."""
-
-    arn: str
-    healthy: bool
-    born: float
-
-
-def decide(
-    desired: int, least: int, most: int, *, new: list[View], old: list[View], ending: int
-) -> tuple[int, list[str]]:
-    """How many tasks to start and which to stop: at least `least` stay healthy, at most `most` exist.
-
-    `ending` counts tasks that were told to stop and have not yet.
-    """
-    surplus = len(new) - desired
-    leaving = sorted(new, key=lambda each: (each.healthy, -each.born))[: max(surplus, 0)]
-    stop = [each.arn for each in leaving]
-    spare = sum(each.healthy for each in [*new, *old] if each.arn not in stop) - least
-    for each in sorted(old, key=lambda task: (task.healthy, task.born)):
-        if not each.healthy or spare > 0:
-            stop.append(each.arn)
-            spare -= each.healthy
-    start = min(-surplus, most - len(new) - len(old) - ending)
-    return max(start, 0), stop
 
 
 def tell(service: Record, message: str) -> None:

@@ -328,6 +328,25 @@ def failed_deployments_are_rolled_back(_settings: Settings) -> None:
     ecs_scheduler.FAILED.append(breaker)
 
 
+def clusters_in_use_are_not_deleted(_settings: Settings) -> None:
+    """DeleteCluster refuses a cluster with services that are active or tasks that have not stopped."""
+
+    @around(ecs, "_delete_cluster")
+    def unless_in_use(original: Callable[[Parameters], Response], data: Parameters) -> Response:
+        name = ecs._resolve_cluster_name(data.get("cluster", "default"))
+        arn = (ecs._clusters.get(name) or {}).get("clusterArn")
+        for kind, present in (
+            ("Services", [each for each in ecs._services.values() if each["status"] == "ACTIVE"]),
+            ("Tasks", [each for each in ecs._tasks.values() if each["lastStatus"] != "STOPPED"]),
+        ):
+            if any(each["clusterArn"] == arn for each in present):
+                message = f"The Cluster cannot be deleted while {kind} are active."
+                code = f"ClusterContains{kind}Exception"
+                refusal: Response = ecs.error_response_json(code, message, 400)
+                return refusal
+        return original(data)
+
+
 def services_tell_what_they_do(_settings: Settings) -> None:
     """A service's events say what the scheduler does and cannot do, newest first."""
 

@@ -179,6 +179,14 @@ def containers_start_after_what_they_depend_on(cloud: Cloud) -> None:
     assert (failed["stopCode"], exits(failed)) == ("TaskFailedToStart", {"app": None, "init": 4})
 
 
+def containers_need_their_log_group(cloud: Cloud) -> None:
+    options = {"awslogs-group": "none", "awslogs-region": cloud.settings.region, "awslogs-stream-prefix": "x"}
+    configuration = {"logDriver": "awslogs", "options": options}
+    shown = ended(cloud, run(cloud, shell("x", "true", logConfiguration=configuration)))
+    assert shown["stopCode"] == "TaskFailedToStart"
+    assert "The specified log group does not exist" in shown["stoppedReason"]
+
+
 def containers_get_secure_strings_decrypted(cloud: Cloud) -> None:
     group, configuration = logging_to(cloud)
     name = f"/{cloud.name()}"

@@ -164,6 +164,23 @@ def services_tell_what_they_do(cloud: Cloud) -> None:
         assert "deployment failed: tasks failed to start." in told
 
 
+def clusters_in_use_are_not_deleted(cloud: Cloud) -> None:
+    cluster = cloud.name()
+    cloud.ecs.create_cluster(clusterName=cluster)
+    definition = define(cloud, shell("x", "exec sleep 600", stopTimeout=2))
+    arn = cloud.ecs.run_task(cluster=cluster, taskDefinition=definition)["tasks"][0]["taskArn"]
+    refusal = _refusal(lambda: cloud.ecs.delete_cluster(cluster=cluster))
+    assert "ClusterContainsTasksException" in refusal
+    cloud.ecs.create_service(cluster=cluster, serviceName="x", taskDefinition=definition, desiredCount=0)
+    refusal = _refusal(lambda: cloud.ecs.delete_cluster(cluster=cluster))
+    assert "ClusterContainsServicesException" in refusal
+    cloud.ecs.delete_service(cluster=cluster, service="x")
+    cloud.ecs.stop_task(cluster=cluster, task=arn)
+    cloud.eventually(
+        lambda: _refusal(lambda: cloud.ecs.delete_cluster(cluster=cluster)) == "none", "deleted when empty"
+    )
+
+
 def services_keep_what_they_are_given(cloud: Cloud) -> None:
     definition = define(cloud, shell("x", "exec sleep 600", stopTimeout=2))
     with service(

@@ -88,7 +88,7 @@ class Runner:
 
     def stop(self) -> None:
         process.stop(self.settings)
-        for container in network.instances(self.settings, self.engine):
+        for container in network.containers(self.settings, self.engine):
             container.remove(force=True, v=True)
 
 
