@@ -82,13 +82,17 @@ def free_address(
 
 
 def remove(settings: Settings, client: docker.DockerClient) -> None:
-    """Remove the lab's containers with their volumes, its named volumes and its network."""
+    """Remove the lab's containers with their volumes, its named volumes and its networks."""
     for container in containers(settings, client):
         container.remove(force=True, v=True)
         say(f"  removed {container.name}")
     for volume in client.volumes.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
         volume.remove(force=True)
         say(f"  removed volume {volume.name}")
+    for namespace in client.networks.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
+        if namespace.name != settings.network:
+            namespace.remove()
+            say(f"  removed network {namespace.name}")
     network = _find(settings, client)
     if network is None or network.attrs["Labels"].get(LAB_LABEL) != settings.network:
         return

@@ -89,10 +89,11 @@ class Run:
 
 # Tasks that are not STOPPED, by ARN.
 RUNS: dict[str, Run] = {}
-# What patches add: to how a container is made; what is done before a task's containers are told to stop, and
-# after the last one is gone.
+# What patches add: to how a container is made; what is done once a task has its interface, before its
+# containers are told to stop, and after the last one is gone.
 Options = Callable[[Run, Record, dict[str, Any]], None]
 OPTIONS: list[Options] = []
+ATTACHED: list[Callable[[Run], None]] = []
 LEAVING: list[Callable[[Run], None]] = []
 ENDED: list[Callable[[Run], None]] = []
 # Whether a container may start yet; raises StartFailure if it never will. The deeper stop first.

@@ -150,6 +150,8 @@ def _attach(run: Run, settings: Settings) -> None:
         )
         run.task["_docker_ids"] = [run.pause.id]
         run.pause.start()
+    for attached in ecs_run.ATTACHED:
+        attached(run)
     run.task["_container_ip"] = address
     if run.definition.get("networkMode") == "awsvpc":
         _show_interface(run, address)
@@ -223,6 +225,19 @@ def _forward_log(run: Run, definition: Record, container: Any) -> None:
         log = threading.Thread(target=ecs._forward_awslogs, args=(container, config, *where), daemon=True)
         log.start()
         run.logs.append(log)
+
+
+def definitions_show_only_what_they_were_given(_settings: Settings) -> None:
+    """A task definition has no ipcMode and no pidMode unless it was given one."""
+
+    @around(ecs, "_register_task_definition")
+    def without(original: Callable[[Parameters], Response], data: Parameters) -> Response:
+        answer = original(data)
+        for definition in ecs._task_defs.values():
+            for name in ("ipcMode", "pidMode"):
+                if definition.get(name) == "":
+                    del definition[name]
+        return answer
 
 
 def tasks_pull_from_ecr(settings: Settings) -> None:

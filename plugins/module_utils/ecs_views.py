@@ -5,7 +5,7 @@ The shapes are those of the ECS API: RegisterTaskDefinition and CreateService.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from .fargate import task_size
@@ -207,10 +207,14 @@ def task_statements(
     ]
 
 
-def rollouts(services: Mapping[str, Mapping[str, Any]]) -> list[dict[str, str]]:
-    """Give what to watch of services as `ecs_services` gave them."""
+def rollouts(
+    services: Mapping[str, Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Give what to watch of services as `ecs_services` gave them, by the results of ecs_service for each."""
+    deployments = {result["service"]["name"]: result["deployment"] for result in results}
     return [
-        {"name": name, "task_definition": service["taskDefinition"]} for name, service in services.items()
+        {"name": name, "task_definition": service["taskDefinition"], "deployment": deployments[name]}
+        for name, service in services.items()
     ]
 
 

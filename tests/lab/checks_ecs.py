@@ -39,6 +39,11 @@ def tasks_have_one_network_interface(cloud: Cloud) -> None:
     assert "CannotPullContainerError" in ended(cloud, bad)["stoppedReason"]
 
 
+def definitions_show_only_what_they_were_given(cloud: Cloud) -> None:
+    described = cloud.ecs.describe_task_definition(taskDefinition=define(cloud, web()))["taskDefinition"]
+    assert not {"ipcMode", "pidMode"} & set(described)
+
+
 def tasks_pull_from_ecr(cloud: Cloud) -> None:
     name = cloud.name()
     uri = cloud.ecr.create_repository(repositoryName=name)["repository"]["repositoryUri"]

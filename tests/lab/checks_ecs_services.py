@@ -11,7 +11,18 @@ from typing import Any
 from botocore.exceptions import ClientError
 
 from tests.lab.cloud import Cloud
-from tests.lab.containers import define, messages, service, shell, shown, steady, tasks, web
+from tests.lab.containers import (
+    define,
+    log,
+    logging_to,
+    messages,
+    service,
+    shell,
+    shown,
+    steady,
+    tasks,
+    web,
+)
 
 SHORT_DRAIN = [{"Key": "deregistration_delay.timeout_seconds", "Value": "5"}]
 BREAKER = {"deploymentCircuitBreaker": {"enable": True, "rollback": True}}
@@ -232,3 +243,34 @@ def scalable_targets_are_registered(cloud: Cloud) -> None:
         assert len(scaling.describe_scheduled_actions(**place)["ScheduledActions"]) == 1
         scaling.deregister_scalable_target(**place)
         assert scaling.describe_scaling_policies(**place)["ScalingPolicies"] == []
+
+
+def connect(*aliases: str) -> dict[str, Any]:
+    """A service's configuration of Service Connect, by which others reach it under the aliases."""
+    names = [{"port": 8080, "dnsName": alias} for alias in aliases]
+    found = [{"portName": "web", "discoveryName": "web", "clientAliases": names}]
+    return {"enabled": True, "namespace": "checks", "services": found if aliases else []}
+
+
+def deployments_show_service_connect(cloud: Cloud) -> None:
+    definition = define(cloud, web(portMappings=[{"name": "web", "containerPort": 8080}]))
+    with service(cloud, definition, 0, serviceConnectConfiguration=connect("one")) as name:
+        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("one")
+        cloud.ecs.update_service(service=name, serviceConnectConfiguration=connect("two"))
+        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("two")
+        cloud.ecs.update_service(service=name, forceNewDeployment=True)
+        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("two")
+
+
+def services_find_each_other_by_service_connect(cloud: Cloud) -> None:
+    definition = define(cloud, web(portMappings=[{"name": "web", "containerPort": 8080}]))
+    script = (
+        "until (exec 3<>/dev/tcp/found/8080) 2>/dev/null; do sleep 0.1; done; echo reached; exec sleep 600"
+    )
+    group, logs = logging_to(cloud)
+    asking = define(cloud, shell("x", f"exec bash -c '{script}'", stopTimeout=2, logConfiguration=logs))
+    with (
+        service(cloud, definition, 1, serviceConnectConfiguration=connect("found")),
+        service(cloud, asking, 1, serviceConnectConfiguration=connect()),
+    ):
+        cloud.eventually(lambda: "reached" in "".join(log(cloud, group)), "the name leads to the service")
