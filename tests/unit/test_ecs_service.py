@@ -299,7 +299,10 @@ class TestPresent:
             "loadBalancers": [],
             "serviceConnectConfiguration": {"enabled": False},
             "propagateTags": "NONE",
+            "role": "",
         }
+        assert not present(ecs, written)["changed"]
+        ecs.services["api"]["role"] = "AWSServiceRoleForECS"
         assert not present(ecs, written)["changed"]
         assert "describe_service_revisions" not in [name for name, _ in ecs.calls]
 

@@ -169,6 +169,14 @@ class TestNormalForm:
             seen.add(path[-1])
         assert seen >= ORDERED
 
+    def test_an_empty_role_is_none_and_an_empty_variable_is_one(self) -> None:
+        assert normalised({"taskRoleArn": "", "pidMode": "", "cpu": "256"}, SHAPE) == {"cpu": "256"}
+        empty, one = (
+            {"containerDefinitions": [{"environment": [{"name": "A", "value": v}]}]} for v in ("", "1")
+        )
+        assert normalised(empty, SHAPE) != normalised(one, SHAPE) != normalised({}, SHAPE)
+        assert normalised(empty, SHAPE) == empty
+
     def test_fargate_s_own_platform_is_the_same_as_none(self) -> None:
         fargate = {"requiresCompatibilities": ["FARGATE"]}
         platform = {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}
