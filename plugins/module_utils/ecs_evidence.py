@@ -72,12 +72,7 @@ class Evidence:
             arns = [arn for page in pages for arn in page["taskArns"]]
             for some in batches(arns, TASKS_AT_ONCE):
                 found += self.ecs.describe_tasks(cluster=self.cluster, tasks=some)["tasks"]
-        ours = [
-            task
-            for task in found
-            if short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
-            and rollout.deployment in (None, task.get("startedBy"))
-        ]
+        ours = [task for task in found if _is_of(rollout, task)]
         return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
 
     def _log(self, rollout: Rollout, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -106,6 +101,13 @@ class Evidence:
             if each["name"] == container and configuration.get("logDriver") == "awslogs":
                 return configuration.get("options", {})
         return {}
+
+
+def _is_of(rollout: Rollout, task: Mapping[str, Any]) -> bool:
+    """Whether a task runs the revision, and was not started by another deployment of it."""
+    starter = task.get("startedBy", "")
+    foreign = rollout.deployment and starter.startswith("ecs-svc/") and starter != rollout.deployment
+    return not foreign and short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
 
 
 def _suspects(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:

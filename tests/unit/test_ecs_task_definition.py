@@ -315,12 +315,10 @@ def present(
 
 
 class TestModule:
-    @pytest.mark.parametrize(("path", "choices"), fields())
+    @pytest.mark.parametrize(("path", "choices"), [each for each in fields() if len(each.values[1]) > 1])
     def test_each_field_s_change_makes_one_revision_and_setting_it_back_one_more(
         self, path: Path, choices: tuple[Any, ...]
     ) -> None:
-        if len(choices) < 2:
-            pytest.skip("the API knows one value only")
         ecs, whole = Ecs(), everything()
         now = whole
         for step in path:
