@@ -72,18 +72,14 @@ class Evidence:
             arns = [arn for page in pages for arn in page["taskArns"]]
             for some in batches(arns, TASKS_AT_ONCE):
                 found += self.ecs.describe_tasks(cluster=self.cluster, tasks=some)["tasks"]
-        ours = [
-            task
-            for task in found
-            if short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
-            and rollout.deployment in (None, task.get("startedBy"))
-        ]
+        ours = [task for task in found if _is_of(rollout, task)]
         return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
 
     def _log(self, rollout: Rollout, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """The last lines of the container that failed; empty where there is none that logs to CloudWatch."""
+        logging = self._logging(rollout) if tasks else {}
         for task, name in _suspects(tasks):
-            options = self._log_options(rollout, name)
+            options = logging.get(name, {})
             prefix = options.get("awslogs-stream-prefix")
             if not prefix:
                 continue
@@ -99,13 +95,25 @@ class Evidence:
                 return {"group": group, "stream": stream, "lines": lines}
         return {}
 
-    def _log_options(self, rollout: Rollout, container: str) -> Mapping[str, str]:
+    def _logging(self, rollout: Rollout) -> dict[str, Mapping[str, str]]:
+        """Options of the awslogs driver by container."""
         answer = self.ecs.describe_task_definition(taskDefinition=rollout.task_definition)
-        for each in answer["taskDefinition"]["containerDefinitions"]:
-            configuration = each.get("logConfiguration", {})
-            if each["name"] == container and configuration.get("logDriver") == "awslogs":
-                return configuration.get("options", {})
-        return {}
+        found = {
+            each["name"]: each.get("logConfiguration", {})
+            for each in answer["taskDefinition"]["containerDefinitions"]
+        }
+        return {
+            name: configuration.get("options", {})
+            for name, configuration in found.items()
+            if configuration.get("logDriver") == "awslogs"
+        }
+
+
+def _is_of(rollout: Rollout, task: Mapping[str, Any]) -> bool:
+    """Whether a task runs the revision, and was not started by another deployment of it."""
+    starter = task.get("startedBy", "")
+    foreign = rollout.deployment and starter.startswith("ecs-svc/") and starter != rollout.deployment
+    return not foreign and short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
 
 
 def _suspects(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:

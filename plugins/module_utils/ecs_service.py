@@ -134,7 +134,7 @@ def checked(name: str, service: Mapping[str, Any], shape: StructureShape) -> dic
     :param shape: input of CreateService
     :raises EcsError: with one line for each fault
     """
-    typed: dict[str, Any] = coerced(service, shape)
+    typed = {name: value for name, value in coerced(service, shape).items() if value != ""}
     found = [
         f"{each} is an option of its own: move it out of service" for each in OWN_OPTIONS if each in typed
     ]
@@ -157,7 +157,8 @@ def normalised(service: Mapping[str, Any], shape: StructureShape) -> dict[str, A
         if name in typed:
             typed[name] = short_name(typed[name])
     form: dict[str, Any] = normal(typed, shape, _rules(typed))
-    return {name: value for name, value in form.items() if name not in OWN_OPTIONS}
+    # An empty role or version is none.
+    return {name: value for name, value in form.items() if name not in OWN_OPTIONS and value != ""}
 
 
 def _rules(service: Mapping[str, Any]) -> Rules:
@@ -176,7 +177,7 @@ def described(service: Mapping[str, Any], revision: Mapping[str, Any]) -> dict[s
     :param revision: of DescribeServiceRevisions; empty where nobody asks for what only it shows
     """
     parts = {
-        **{name: value for name, value in service.items() if value != ""},
+        **service,
         **{name: primary(service)[name] for name in IN_DEPLOYMENT if name in primary(service)},
         **{name: revision[name] for name in IN_REVISION if name in revision},
     }

@@ -104,7 +104,7 @@ def checked(family: str, definition: Mapping[str, Any], shape: StructureShape) -
     :param shape: input of RegisterTaskDefinition
     :raises EcsError: with one line for each fault
     """
-    typed: dict[str, Any] = coerced(definition, shape)
+    typed = {name: value for name, value in coerced(definition, shape).items() if value != ""}
     found = [
         f"{name} is an option of its own: move it out of definition" for name in OWN_OPTIONS if name in typed
     ]
@@ -129,7 +129,8 @@ def normalised(definition: Mapping[str, Any], shape: StructureShape) -> dict[str
         platform = typed["runtimePlatform"]
         typed["runtimePlatform"] = {k: v for k, v in platform.items() if FARGATE_PLATFORM.get(k) != v}
     form: dict[str, Any] = normal(typed, shape, RULES)
-    return {name: value for name, value in form.items() if name not in OWN_OPTIONS}
+    # An empty role or mode is none.
+    return {name: value for name, value in form.items() if name not in OWN_OPTIONS and value != ""}
 
 
 def _without_what_ecs_fills_in(container: dict[str, Any], network_mode: str) -> None:

@@ -58,13 +58,31 @@ def everything() -> Any:
     return value
 
 
-def fields() -> list[Any]:
-    found = []
-    for path, choices in leaves(CREATE):
-        if path[0] in MEMBERS:
-            revisions = ("api:1", f"{ARN}:task-definition/api:2")
-            found.append((path, revisions if path == ("taskDefinition",) else choices))
-    return [pytest.param(path, choices, id=dotted(path)) for path, choices in found]
+def fields() -> list[tuple[Path, tuple[Any, ...]]]:
+    found = [leaf for leaf in leaves(CREATE) if leaf[0][0] in MEMBERS and leaf[0] != ("taskDefinition",)]
+    return [*found, (("taskDefinition",), ("api:1", f"{ARN}:task-definition/api:2"))]
+
+
+def changeable() -> list[Any]:
+    """Fields of which the API knows more than one value."""
+    return [pytest.param(path, choices, id=dotted(path)) for path, choices in fields() if len(choices) > 1]
+
+
+def removable() -> list[Any]:
+    """Fields, or lists of one plain value, that the API does not require."""
+    paths = [path[:-1] if isinstance(path[-1], int) else path for path, _ in fields()]
+    found = [path for path in paths if path != ("taskDefinition",)]
+    return [
+        pytest.param(path, id=dotted(path))
+        for path in found
+        if not faults({**without(everything(), path), "serviceName": "api"}, CREATE)
+    ]
+
+
+def without(value: Any, path: Path) -> Any:
+    less = copy.deepcopy(value)
+    del at(less, path[:-1])[path[-1]]
+    return less
 
 
 def as_ecs_returns(members: dict[str, Any]) -> dict[str, Any]:
@@ -215,12 +233,10 @@ def present(ecs: Ecs, service: Any = None, *, check_mode: bool = False, **params
 
 
 class TestEveryField:
-    @pytest.mark.parametrize(("path", "choices"), fields())
+    @pytest.mark.parametrize(("path", "choices"), changeable())
     def test_a_change_of_it_makes_one_update_and_setting_it_back_one_more(
         self, path: Path, choices: tuple[Any, ...]
     ) -> None:
-        if len(choices) < 2:
-            pytest.skip("the API knows one value only")
         ecs, whole = Ecs(), everything()
         other = changed(whole, path, next(choice for choice in choices if choice != at(whole, path)))
         assert present(ecs, whole)["changed"]
@@ -236,20 +252,10 @@ class TestEveryField:
             assert len(ecs.updates()) == count
 
     @pytest.mark.parametrize("merging", [False, True], ids=["replacing", "merging"])
-    @pytest.mark.parametrize(("path", "choices"), fields())
-    def test_left_out_it_returns_to_its_default_or_stays(
-        self, path: Path, choices: tuple[Any, ...], merging: bool
-    ) -> None:
+    @pytest.mark.parametrize("path", removable())
+    def test_left_out_it_returns_to_its_default_or_stays(self, path: Path, merging: bool) -> None:
         ecs, whole = Ecs(merging), everything()
-        at(whole, ("deploymentConfiguration", "earlySuccessCriteria"))["enable"] = True
-        less = copy.deepcopy(whole)
-        if isinstance(path[-1], int):
-            path = path[:-1]
-        del at(less, path[:-1])[path[-1]]
-        wrong = faults({**less, "serviceName": "api"}, CREATE)
-        if path == ("taskDefinition",) or wrong:
-            assert not wrong or wrong[0].startswith(("Missing required parameter", "Must set one of"))
-            pytest.skip("the API requires it")
+        less = without(whole, path)
         present(ecs, whole)
         present(ecs, less)
         stays = dotted(path) in LEFT_ALONE
@@ -299,7 +305,10 @@ class TestPresent:
             "loadBalancers": [],
             "serviceConnectConfiguration": {"enabled": False},
             "propagateTags": "NONE",
+            "role": "",
         }
+        assert not present(ecs, written)["changed"]
+        ecs.services["api"]["role"] = "AWSServiceRoleForECS"
         assert not present(ecs, written)["changed"]
         assert "describe_service_revisions" not in [name for name, _ in ecs.calls]
 

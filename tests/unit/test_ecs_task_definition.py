@@ -169,6 +169,14 @@ class TestNormalForm:
             seen.add(path[-1])
         assert seen >= ORDERED
 
+    def test_an_empty_role_is_none_and_an_empty_variable_is_one(self) -> None:
+        assert normalised({"taskRoleArn": "", "pidMode": "", "cpu": "256"}, SHAPE) == {"cpu": "256"}
+        empty, one = (
+            {"containerDefinitions": [{"environment": [{"name": "A", "value": v}]}]} for v in ("", "1")
+        )
+        assert normalised(empty, SHAPE) != normalised(one, SHAPE) != normalised({}, SHAPE)
+        assert normalised(empty, SHAPE) == empty
+
     def test_fargate_s_own_platform_is_the_same_as_none(self) -> None:
         fargate = {"requiresCompatibilities": ["FARGATE"]}
         platform = {"cpuArchitecture": "X86_64", "operatingSystemFamily": "LINUX"}
@@ -307,12 +315,10 @@ def present(
 
 
 class TestModule:
-    @pytest.mark.parametrize(("path", "choices"), fields())
+    @pytest.mark.parametrize(("path", "choices"), [each for each in fields() if len(each.values[1]) > 1])
     def test_each_field_s_change_makes_one_revision_and_setting_it_back_one_more(
         self, path: Path, choices: tuple[Any, ...]
     ) -> None:
-        if len(choices) < 2:
-            pytest.skip("the API knows one value only")
         ecs, whole = Ecs(), everything()
         now = whole
         for step in path:
