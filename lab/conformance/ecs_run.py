@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from docker.errors import APIError, DockerException, NotFound
+from docker.errors import DockerException, NotFound
 from ministack.core import container_reaper
 from ministack.services import ecs
+from requests import RequestException
 
 from lab.conformance.around import Record
 
@@ -19,6 +20,10 @@ LOOK_SECONDS = 0.2
 # Of ECS, where a container definition names none.
 STOP_SECONDS = 30
 LOG_SECONDS = 3
+# Of a container that somebody else removed.
+KILLED = 137
+# What the engine answers, and that it does not.
+ENGINE_ERRORS = (DockerException, RequestException)
 
 
 class StartFailure(Exception):
@@ -113,16 +118,17 @@ _seen: dict[str, Seen] = {}
 _looked = [0.0]
 
 
-def look(client: Any) -> dict[str, Seen]:
-    """Every container of this MiniStack's tasks by id; one listing serves all tasks."""
+def look(client: Any) -> tuple[float, dict[str, Seen]]:
+    """When a listing began, and every container of this MiniStack's tasks in it; one serves all tasks."""
     with _looking:
         if time.monotonic() - _looked[0] >= LOOK_SECONDS:
+            begun = time.monotonic()
             mine = f"{container_reaper.INSTANCE_LABEL}={container_reaper.instance_id()}"
             listed = client.api.containers(all=True, filters={"label": ["ministack=ecs", mine]})
             _seen.clear()
             _seen.update({each["Id"]: Seen(each["State"], _health(each["Status"])) for each in listed})
-            _looked[0] = time.monotonic()
-        return dict(_seen)
+            _looked[0] = begun
+        return _looked[0], dict(_seen)
 
 
 def _health(status: str) -> str:
@@ -147,8 +153,8 @@ def begin(run: Run, start: Callable[[Run, Record], None]) -> None:
 def observe(run: Run) -> dict[str, Seen]:
     """Take over what the engine shows of the containers, by name; an essential one's end ends the task."""
     try:
-        listed = look(run.client)
-    except DockerException:
+        looked, listed = look(run.client)
+    except ENGINE_ERRORS:
         # An engine that does not answer says nothing about its containers.
         return {}
     found = {}
@@ -158,6 +164,8 @@ def observe(run: Run) -> dict[str, Seen]:
         if container is None:
             continue
         shown = listed.get(container.id)
+        if shown is None and run.times.get(name, looked) < looked:
+            shown = Seen("dead", "UNKNOWN")
         if shown is None:
             continue
         found[name] = shown
@@ -179,7 +187,7 @@ def _take_over_end(run: Run, record: Record, container: Any) -> None:
     try:
         container.reload()
     except NotFound:
-        record["lastStatus"] = "STOPPED"
+        record.update({"lastStatus": "STOPPED", "exitCode": KILLED})
         return
     state = container.attrs["State"]
     if state["Running"]:
@@ -215,18 +223,26 @@ def finish(run: Run) -> None:
     run.show("DEPROVISIONING")
     for log in run.logs:
         log.join(LOG_SECONDS)
-    for container in [*run.started.values(), run.pause]:
-        if container is not None:
-            _remove(container)
-    for ended in ENDED:
-        ended(run)
-    for token in run.tokens.values():
-        ecs.ecs_metadata.unregister_token(token)
+    _clean_up(run)
     for record in run.task["containers"]:
         record["lastStatus"] = "STOPPED"
     run.task["_docker_ids"] = []
     run.task["stoppedAt"] = ecs._iso()
     run.show("STOPPED")
+
+
+def _clean_up(run: Run) -> None:
+    """Leave nothing of a task in the engine or at the metadata endpoint."""
+    for container in [*run.started.values(), run.pause]:
+        if container is not None:
+            _remove(container)
+    for ended in ENDED:
+        try:
+            ended(run)
+        except ENGINE_ERRORS as error:
+            logger.warning("task %s: %s", run.arn, error)
+    for token in run.tokens.values():
+        ecs.ecs_metadata.unregister_token(token)
 
 
 def _stop(run: Run, name: str) -> None:
@@ -236,7 +252,7 @@ def _stop(run: Run, name: str) -> None:
         if record["lastStatus"] != "STOPPED":
             container.stop(timeout=max((each(definition) for each in PATIENCE), default=STOP_SECONDS))
             _take_over_end(run, record, container)
-    except DockerException as error:
+    except ENGINE_ERRORS as error:
         logger.warning("container %s of task %s: %s", name, run.arn, error)
 
 
@@ -245,5 +261,5 @@ def _remove(container: Any) -> None:
         container.remove(force=True, v=True)
     except NotFound:
         return
-    except APIError as error:
+    except ENGINE_ERRORS as error:
         logger.warning("container %s: %s", container.name, error)

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from docker.errors import APIError, DockerException, ImageNotFound
+from docker.errors import APIError, ImageNotFound
 from ministack.core import container_reaper
 from ministack.core.responses import json_response, request_scope
 from ministack.services import ec2, ecs
@@ -106,7 +106,7 @@ def _image(run: Run, definition: Record, settings: Settings) -> str:
     if not known:
         try:
             image = run.client.images.pull(reference)
-        except DockerException as error:
+        except ecs_run.ENGINE_ERRORS as error:
             cause = getattr(error, "explanation", None) or str(error)
             raise StartFailure(
                 "CannotPullContainerError: pull image manifest has been retried 1 time(s): "

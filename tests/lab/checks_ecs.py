@@ -77,6 +77,10 @@ def stopped_tasks_show_how_their_containers_ended(cloud: Cloud) -> None:
     assert by_itself["stopCode"] == "EssentialContainerExited"
     assert by_itself["stoppedReason"] == "Essential container in task exited"
     assert exits(by_itself) == {"ends": 3, "stays": 137}
+    lost = run(cloud, shell("x", "exec sleep 600"))
+    running(cloud, lost)
+    cloud.container(f"{lost.rsplit('/', 1)[-1][:8]}-x").remove(force=True)
+    assert ended(cloud, lost)["stopCode"] == "EssentialContainerExited"
 
 
 def lost_tasks_are_stopped(cloud: Cloud) -> None:
