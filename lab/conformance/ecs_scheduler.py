@@ -208,23 +208,24 @@ def _scale_in(service: Record, primary: Record, alive: list[Record]) -> None:
 
 
 def _start(key: str, service: Record, primary: Record, count: int) -> None:
-    answer = ecs._run_task(
-        {
-            "cluster": key.split("/", 1)[0],
-            "taskDefinition": primary["taskDefinition"],
-            "count": count,
-            "group": f"service:{service['serviceName']}",
-            "startedBy": primary["id"],
-            "launchType": service.get("launchType"),
-            "capacityProviderStrategy": service.get("capacityProviderStrategy"),
-            "platformVersion": service.get("platformVersion", ""),
-            "networkConfiguration": service.get("networkConfiguration", {}),
-            "enableExecuteCommand": service.get("enableExecuteCommand", False),
-            "tags": service.get("tags", []) if service.get("propagateTags") == "SERVICE" else [],
-            "_deploymentId": primary["id"],
-        }
-    )
-    if answer[0] != 200:
+    request = {
+        "cluster": key.split("/", 1)[0],
+        "taskDefinition": primary["taskDefinition"],
+        # One a call, because all of a call are in one subnet.
+        "count": 1,
+        "group": f"service:{service['serviceName']}",
+        "startedBy": primary["id"],
+        "launchType": service.get("launchType"),
+        "capacityProviderStrategy": service.get("capacityProviderStrategy"),
+        "platformVersion": service.get("platformVersion", ""),
+        "networkConfiguration": service.get("networkConfiguration", {}),
+        "enableExecuteCommand": service.get("enableExecuteCommand", False),
+        "tags": service.get("tags", []) if service.get("propagateTags") == "SERVICE" else [],
+        "_deploymentId": primary["id"],
+    }
+    for answer in [ecs._run_task(dict(request)) for _ in range(count)]:
+        if answer[0] == 200:
+            continue
         if not primary.get("_unplaced"):
             primary["_unplaced"] = True
             tell(service, f"was unable to place a task. Reason: {answer[2].decode()}")

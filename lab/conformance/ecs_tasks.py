@@ -1,10 +1,10 @@
 """Tasks: one network interface each, real exit codes and reasons, lost ones replaced."""
 
-import itertools
 import logging
 import re
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +29,6 @@ RESOURCE_FAILURE = "ResourceInitializationError: unable to pull secrets or regis
 RETRIEVAL = "execution resource retrieval failed: "
 
 _placing = threading.Lock()
-_turn = itertools.count()
 
 
 def tasks_have_one_network_interface(settings: Settings) -> None:
@@ -49,10 +48,15 @@ def tasks_have_one_network_interface(settings: Settings) -> None:
                 RUNS.pop(run.arn, None)
 
     def elsewhere(original: Callable[[Record], str | None], data: Record) -> str | None:
-        """Tasks are spread over the subnets."""
+        """A service's tasks are spread over its subnets."""
         config = (data.get("networkConfiguration") or {}).get("awsvpcConfiguration") or {}
         subnets = config.get("subnets") or []
-        return str(subnets[next(_turn) % len(subnets)]) if subnets else original(data)
+        others = Counter(
+            task.get("_subnet")
+            for task in ecs._tasks.values()
+            if task.get("group") == data.get("group") and task["desiredStatus"] != "STOPPED"
+        )
+        return str(min(subnets, key=lambda subnet: others[subnet])) if subnets else original(data)
 
     def watched(_original: Callable[..., None], *_args: Any) -> None:
         """Each task's own thread looks after it."""
