@@ -7,7 +7,7 @@ import shutil
 
 import docker
 
-from lab import ami, conformance, docker_engine, images, network, process
+from lab import ami, conformance, docker_engine, file_systems, images, network, process
 from lab.console import say
 from lab.settings import HOST_IMAGE, IMAGE_PREFIX, MINISTACK_VERSION, LabError, Settings
 
@@ -52,6 +52,7 @@ def _up(settings: Settings, client: docker.DockerClient) -> None:
 def _down(settings: Settings, client: docker.DockerClient, with_images: bool) -> None:
     process.stop(settings)
     network.remove(settings, client)
+    file_systems.remove(settings, client)
     if with_images:
         images.remove(client)
     # Last, because it tells which process is ours. Only what the lab made: others keep notes there too.

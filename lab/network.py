@@ -14,6 +14,8 @@ from lab.settings import LabError, Settings
 LAB_LABEL = "slipway.lab"
 INSTANCE_LABEL = "slipway.lab.instance"
 
+_last_backwards: dict[str, str] = {}
+
 
 def ensure(settings: Settings, client: docker.DockerClient) -> None:
     """Make the network unless it is there as it must be. Raises LabError if something else has its place."""
@@ -52,14 +54,45 @@ def instances(settings: Settings, client: docker.DockerClient) -> list[Container
     return list(client.containers.list(all=True, filters={"label": label}))
 
 
+def containers(settings: Settings, client: docker.DockerClient) -> list[Container]:
+    """All that the lab started: its instances, and what tasks and functions left behind."""
+    return [*instances(settings, client), *_of_ministack(settings, client)]
+
+
+def free_address(
+    client: docker.DockerClient, settings: Settings, taken: set[str], backwards: bool = False
+) -> str:
+    """The lowest address that neither `taken` nor a running container has; backwards, the next one down."""
+    network = client.networks.get(settings.network)
+    taken = taken | {each["IPv4Address"].split("/")[0] for each in network.attrs["Containers"].values()}
+    # The first ten are for the machine and for containers that tests put there.
+    candidates = [str(each) for each in list(settings.subnet.hosts())[9:]]
+    if backwards:
+        candidates.reverse()
+        # Not soon again what was given away last.
+        last = _last_backwards.get(settings.network)
+        after = candidates.index(last) + 1 if last in candidates else 0
+        candidates = candidates[after:] + candidates[:after]
+    for candidate in candidates:
+        if candidate not in taken:
+            if backwards:
+                _last_backwards[settings.network] = candidate
+            return candidate
+    raise RuntimeError(f"no free address in {settings.subnet}")
+
+
 def remove(settings: Settings, client: docker.DockerClient) -> None:
-    """Remove the lab's containers with their volumes, its named volumes and its network."""
-    for container in [*instances(settings, client), *_of_ministack(settings, client)]:
+    """Remove the lab's containers with their volumes, its named volumes and its networks."""
+    for container in containers(settings, client):
         container.remove(force=True, v=True)
         say(f"  removed {container.name}")
     for volume in client.volumes.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
         volume.remove(force=True)
         say(f"  removed volume {volume.name}")
+    for namespace in client.networks.list(filters={"label": f"{LAB_LABEL}={settings.network}"}):
+        if namespace.name != settings.network:
+            namespace.remove()
+            say(f"  removed network {namespace.name}")
     network = _find(settings, client)
     if network is None or network.attrs["Labels"].get(LAB_LABEL) != settings.network:
         return

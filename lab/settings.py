@@ -66,6 +66,11 @@ class Settings:
         return self.directory / "s3"
 
     @property
+    def file_systems(self) -> Path:
+        """What is in EFS, one folder for each file system."""
+        return self.directory / "efs"
+
+    @property
     def logs(self) -> Path:
         """One log for each image build."""
         return self.directory / "log"

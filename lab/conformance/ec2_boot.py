@@ -3,7 +3,6 @@
 import base64
 import functools
 import io
-import ipaddress
 import json
 import tarfile
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from ministack.services import ec2
 
 from lab.conformance.around import Record, around
 from lab.machine import HostFlags, host_flags
-from lab.network import INSTANCE_LABEL, LAB_LABEL
+from lab.network import INSTANCE_LABEL, LAB_LABEL, free_address
 from lab.settings import Settings
 
 SEED = "var/lib/cloud/seed/nocloud"
@@ -30,7 +29,7 @@ def instances_boot_their_own_init(settings: Settings) -> None:
     def boot(_original: Callable[[Record, str], Any], instance: Record, image: str) -> Any:
         client = ec2._get_docker()
         flags = _flags()
-        address = _free_address(client, settings)
+        address = free_address(client, settings, addresses())
         name = f"{settings.network}-{instance['InstanceId']}"
         container = client.containers.create(
             image,
@@ -79,16 +78,9 @@ def instances_get_their_key_pair_and_user_data(settings: Settings) -> None:
     _seed.append(seed)
 
 
-def _free_address(client: Any, settings: Settings) -> str:
-    """The lowest address that no instance has, running or stopped; Docker itself counts only the running."""
-    taken = {instance.get("_address") for instance in ec2._instances.all_values()}
-    network = client.networks.get(settings.network)
-    taken |= {each["IPv4Address"].split("/")[0] for each in network.attrs["Containers"].values()}
-    # The first ten are for the machine and for containers that tests put there.
-    for candidate in list(ipaddress.IPv4Network(settings.subnet).hosts())[9:]:
-        if str(candidate) not in taken:
-            return str(candidate)
-    raise RuntimeError(f"no free address in {settings.subnet}")
+def addresses() -> set[str]:
+    """Of all instances, running or stopped; Docker itself counts only the running."""
+    return {str(each["_address"]) for each in ec2._instances.all_values() if each.get("_address")}
 
 
 def _archive(files: dict[str, str]) -> bytes:

@@ -20,6 +20,8 @@ PROBES_AT_ONCE = 8
 Key = tuple[str, str, int]
 HEALTH: dict[Key, Health] = {}
 IN_FLIGHT: dict[Key, int] = {}
+# What patches do with a target before it is registered.
+REGISTERING: list[Callable[[Record, Record], None]] = []
 
 
 def key_of(group: Record, target: Record) -> Key:
@@ -75,6 +77,10 @@ def _register(group: Record, targets: list[Record]) -> None:
     staying = [each for each in present if key_of(group, each) not in keys]
     again = [each for each in present if key_of(group, each) in keys and "DrainingUntil" not in each]
     known = {key_of(group, each) for each in again}
+    for target in targets:
+        if key_of(group, target) not in known:
+            for prepare in REGISTERING:
+                prepare(group, target)
     alb._targets[arn] = staying + again + [each for each in targets if key_of(group, each) not in known]
 
 
@@ -112,6 +118,12 @@ def _health_xml(group: Record, target: Record, registered: bool) -> str:
 def target_health_follows_health_checks(_settings: Settings) -> None:
     """A target's health is what its health checks found, by the group's interval, thresholds and matcher."""
     pool = ThreadPoolExecutor(PROBES_AT_ONCE, thread_name_prefix="lab-health")
+
+    def not_healthy_yet(group: Record, target: Record) -> None:
+        if group["HealthCheckEnabled"]:
+            HEALTH[key_of(group, target)] = elb_probe.initial()
+
+    REGISTERING.append(not_healthy_yet)
 
     def watch() -> None:
         while True:

@@ -14,4 +14,4 @@ class FilterModule:
 
     def filters(self) -> dict[str, Callable[..., Any]]:
         """Name each filter after its function."""
-        return as_filters(listeners.forward_to)
+        return as_filters(listeners.forward_to, listeners.group_arns)

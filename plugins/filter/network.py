@@ -20,4 +20,5 @@ class FilterModule:
             network.http_rules,
             network.group_rules,
             network.singleton_rules,
+            network.service_rules,
         )

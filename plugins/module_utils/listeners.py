@@ -17,6 +17,11 @@ def forward_to(rules: Iterable[Mapping[str, Any]], arns: Mapping[str, str]) -> l
     return [{**rule, "Actions": [_by_arn(action, arns) for action in rule["Actions"]]} for rule in rules]
 
 
+def group_arns(groups: Iterable[Mapping[str, Any]], arns: Mapping[str, str]) -> dict[str, str]:
+    """Give the ARN of each service's target group."""
+    return {group["service"]: arns[group["name"]] for group in groups}
+
+
 def _by_arn(action: Mapping[str, Any], arns: Mapping[str, str]) -> dict[str, Any]:
     rest = {key: value for key, value in action.items() if key != "TargetGroupName"}
     return {**rest, "TargetGroupArn": arns[action["TargetGroupName"]]}

@@ -9,12 +9,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from .fargate import FARGATE_RULES
 from .faults import Fault, Faults, locate, related
-from .model_rules import RULES, TARGET_RULES, Finding, bind_mounts
+from .model_rules import DEV_RULES, HOST_RULES, RULES, Finding, Rule, bind_mounts
 from .model_schema import SERVICE, SERVICE_NAME
 from .model_shape import kind, read
 
 ROOT = "app_services"
+#: Rules of one deploy_target alone.
+TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {"dev": DEV_RULES, "ec2": HOST_RULES, "ecs": FARGATE_RULES}
 
 
 class _Checks:

@@ -287,7 +287,8 @@ RULES: tuple[Rule, ...] = (
 )
 
 #: Rules of one deploy_target alone.
-TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {"dev": (dev_ports,), "ec2": (singleton_ports,)}
+DEV_RULES: tuple[Rule, ...] = (dev_ports,)
+HOST_RULES: tuple[Rule, ...] = (singleton_ports,)
 
 
 def _routes(services: Services) -> Iterator[tuple[str, Mapping[str, Any]]]:

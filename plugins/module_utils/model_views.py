@@ -119,14 +119,16 @@ def routes(services: Services) -> list[dict[str, Any]]:
     )
 
 
-def target_groups(services: Services, stack: str) -> list[dict[str, Any]]:
+def target_groups(services: Services, stack: str, target_type: str = "instance") -> list[dict[str, Any]]:
     """Give one target group per routed service, its health check within the load balancer's bounds.
+
+    Instances are asked through their proxy; tasks, of `target_type` ip, on their own health path.
 
     Each has the keys of community.aws.elb_target_group: name, health_check_path, health_check_interval,
     health_check_timeout, healthy_threshold_count, unhealthy_threshold_count; and service.
     """
     return [
-        _target_group(name, services[name]["health_check"], stack)
+        _target_group(name, services[name]["health_check"], stack, proxied=target_type == "instance")
         for name in sorted(services)
         if services[name]["route"]
     ]
@@ -176,7 +178,7 @@ def _container(
     return {
         "service": name,
         "image": image["image"],
-        "environment": _environment(service, image),
+        "environment": environment_of(service, image),
         **{key: service[key] for key in _CONTAINER_KEYS},
         "health_check": _given(service["health_check"]) if service["health_check"] else None,
         "volumes": [_given(volume) for volume in service["volumes"]],
@@ -192,7 +194,7 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def _environment(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
+def environment_of(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
     """Add the version to built services, unless the user says one."""
     environment = dict(service["environment"])
     if service["build"] and "APP_VERSION" not in service["secrets"]:
@@ -200,13 +202,13 @@ def _environment(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[s
     return environment
 
 
-def _target_group(name: str, check: Mapping[str, Any], stack: str) -> dict[str, Any]:
+def _target_group(name: str, check: Mapping[str, Any], stack: str, *, proxied: bool) -> dict[str, Any]:
     timeout = _within(check["timeout"], _ALB_TIMEOUT)
     retries = _within(check["retries"], _ALB_THRESHOLD)
     return {
         "service": name,
         "name": aws_name(f"{stack}-{name}"),
-        "health_check_path": HEALTH_PREFIX + name,
+        "health_check_path": HEALTH_PREFIX + name if proxied else check["path"],
         # The load balancer wants the interval to be longer than the timeout.
         "health_check_interval": max(_within(check["interval"], _ALB_INTERVAL), timeout + 1),
         "health_check_timeout": timeout,

@@ -14,6 +14,7 @@ from typing import Any, Union
 Rule = dict[str, Any]
 Source = Union[str, Mapping[str, Any]]
 
+NFS = 2049
 # What EC2 accepts in a rule's description (API reference, IpRange.Description).
 DESCRIPTION = re.compile(r"[a-zA-Z0-9. _\-:/()#,@\[\]+=&;{}!$*]{1,255}")
 
@@ -110,6 +111,29 @@ def singleton_rules(services: Mapping[str, Mapping[str, Any]], group_name: str) 
         }
         for name, service in sorted(services.items())
         if service.get("volumes") and service.get("port")
+    ]
+
+
+def service_rules(
+    services: Mapping[str, Mapping[str, Any]], group_name: str, balancer_name: str, balancer_description: str
+) -> list[Rule]:
+    """Ports of services that run as ECS tasks: from the load balancer where routed, and from each other.
+
+    Volumes add NFS, by which tasks reach their files.
+    """
+    ports = {service["port"]: name for name, service in sorted(services.items()) if service["port"]}
+    routed = sorted({service["port"] for service in services.values() if service["route"]})
+    inner = dict(ports)
+    if any(service["volumes"] for service in services.values()):
+        inner[NFS] = "files"
+    return group_rules(routed, balancer_name, balancer_description) + [
+        {
+            "proto": "tcp",
+            "ports": [str(port)],
+            "group_name": [group_name],
+            "rule_desc": f"{name} from the other services",
+        }
+        for port, name in sorted(inner.items())
     ]
 
 

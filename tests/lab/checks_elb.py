@@ -149,6 +149,11 @@ def requests_go_to_healthy_targets(cloud: Cloud) -> None:
         cloud.elb.register_targets(TargetGroupArn=group, Targets=[first.address, second.address])
         cloud.eventually(lambda: cloud.states(group) == ["healthy", "healthy"], "both healthy")
         assert set(_answers(cloud, balancer)) == {"a", "b"}
+        nowhere = {"Id": "127.0.0.1", "Port": 9}
+        cloud.elb.register_targets(TargetGroupArn=group, Targets=[nowhere])
+        assert set(_answers(cloud, balancer)) == {"a", "b"}, "a new target gets nothing before it is healthy"
+        cloud.elb.deregister_targets(TargetGroupArn=group, Targets=[nowhere])
+        cloud.eventually(lambda: cloud.states(group) == ["healthy", "healthy"], "both healthy again")
         second.health = 500
         cloud.eventually(lambda: cloud.states(group) == ["healthy", "unhealthy"], "one unhealthy")
         assert set(_answers(cloud, balancer)) == {"a"}

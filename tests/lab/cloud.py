@@ -40,6 +40,11 @@ class Cloud:
         self.ec2 = self._client("ec2")
         self.elb = self._client("elbv2")
         self.ecr = self._client("ecr")
+        self.ecs = self._client("ecs")
+        self.efs = self._client("efs")
+        self.ssm = self._client("ssm")
+        self.logs = self._client("logs")
+        self.scaling = self._client("application-autoscaling")
 
     def _client(self, service: str) -> Any:
         # Without validation an interval of 1 s is possible, which AWS itself does not allow.

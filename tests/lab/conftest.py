@@ -16,7 +16,13 @@ from lab.settings import Settings, from_environment
 from tests.lab.cloud import Cloud
 
 # They are no test modules, and a bare assert says nothing.
-pytest.register_assert_rewrite("tests.lab.checks_ec2", "tests.lab.checks_elb", "tests.lab.checks_durability")
+pytest.register_assert_rewrite(
+    "tests.lab.checks_ec2",
+    "tests.lab.checks_ecs",
+    "tests.lab.checks_ecs_services",
+    "tests.lab.checks_elb",
+    "tests.lab.checks_durability",
+)
 
 # Below the ports that the kernel gives to outgoing connections.
 PORTS = iter(range(14000 + 100 * os.getpid() % 10000, 32000))
@@ -82,7 +88,7 @@ class Runner:
 
     def stop(self) -> None:
         process.stop(self.settings)
-        for container in network.instances(self.settings, self.engine):
+        for container in network.containers(self.settings, self.engine):
             container.remove(force=True, v=True)
 
 

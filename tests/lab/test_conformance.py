@@ -9,7 +9,14 @@ import pytest
 from botocore.exceptions import ClientError
 
 from lab.settings import from_environment
-from tests.lab import checks_durability, checks_ec2, checks_ec2_attributes, checks_elb
+from tests.lab import (
+    checks_durability,
+    checks_ec2,
+    checks_ec2_attributes,
+    checks_ecs,
+    checks_ecs_services,
+    checks_elb,
+)
 from tests.lab.cloud import Cloud
 
 Check = Callable[[Cloud], None]
@@ -32,7 +39,9 @@ def _checks(*modules: ModuleType) -> dict[str, Check]:
 
 
 PATCHES = _registered()
-CHECKS = _checks(checks_ec2, checks_ec2_attributes, checks_elb, checks_durability)
+CHECKS = _checks(
+    checks_ec2, checks_ec2_attributes, checks_elb, checks_ecs, checks_ecs_services, checks_durability
+)
 
 
 def test_every_patch_has_a_check() -> None:

@@ -13,4 +13,4 @@ def test_actions_name_groups_by_arn_and_keep_the_rest() -> None:
     (changed,) = forward_to([rule], {"goals-prod-web": "arn:1"})
     assert changed == {**rule, "Actions": [{"Type": "forward", "TargetGroupArn": "arn:1"}]}
     assert rule["Actions"] == [{"Type": "forward", "TargetGroupName": "goals-prod-web"}]
-    assert set(FilterModule().filters()) == {"forward_to"}
+    assert set(FilterModule().filters()) == {"forward_to", "group_arns"}

@@ -1,0 +1,219 @@
+"""Rollouts of ECS services, watched to their true end.
+
+What a description of a service means is pure (:func:`judge`, :func:`short_of_targets`); :class:`Watch` asks
+DescribeServices for all services at once, ten in a request, and DescribeTargetHealth only for those that ECS
+calls complete.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from .ecs_api import SERVICES_AT_ONCE, batches, short_name
+from .ecs_service import primary
+
+if TYPE_CHECKING:
+    from mypy_boto3_ecs.client import ECSClient
+    from mypy_boto3_elbv2.client import ElasticLoadBalancingv2Client
+
+ROLLBACK = re.compile(r"roll(ing|ed)? ?back|deployment failed|circuit breaker", re.IGNORECASE)
+# ECS creates the deployment that it goes back to, and says so, within this.
+ROLLBACK_SAID_WITHIN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True)
+class Rollout:
+    """What is waited for.
+
+    :param task_definition: ARN or family:revision
+    :param deployment: id; without it any deployment of the revision counts
+    """
+
+    name: str
+    task_definition: str
+    deployment: str | None = None
+
+    def is_in(self, deployment: Mapping[str, Any]) -> bool:
+        """Whether this is what a deployment brings."""
+        same = short_name(deployment.get("taskDefinition", "")) == short_name(self.task_definition)
+        return same and self.deployment in (None, deployment["id"])
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """How far a rollout is: in_progress, completed, rolled_back, failed, superseded, missing or timed_out."""
+
+    state: str
+    detail: str
+
+
+def judge(rollout: Rollout, service: Mapping[str, Any] | None) -> Verdict:
+    """What a description of DescribeServices says of a rollout, target health apart."""
+    if service is None or service["status"] != "ACTIVE":
+        return Verdict("missing", f"the service is {service['status'] if service else 'not there'}")
+    deployment = primary(service)
+    if not deployment:
+        return Verdict("failed", "there is no PRIMARY deployment: another controller than ECS")
+    if not rollout.is_in(deployment):
+        state = "rolled_back" if _rolled_back(rollout, service, deployment) else "superseded"
+        runs = short_name(deployment["taskDefinition"])
+        reason = deployment.get("rolloutStateReason", "")
+        return Verdict(state, f"deployment {deployment['id']} of {runs} took its place. {reason}".strip())
+    if deployment.get("rolloutState") == "FAILED":
+        return Verdict("failed", deployment.get("rolloutStateReason", "the deployment failed"))
+    running, pending = deployment.get("runningCount", 0), deployment.get("pendingCount", 0)
+    others = len(service["deployments"]) - 1
+    told = [f"{running} of {service['desiredCount']} tasks run"]
+    told += [f"{pending} pending"] if pending else []
+    told += [f"{deployment['failedTasks']} failed"] if deployment.get("failedTasks") else []
+    told += [f"{others} older deployments drain"] if others else []
+    # AWS gives no rolloutState behind a Classic Load Balancer: there, the counts alone tell.
+    done = deployment.get("rolloutState") in ("COMPLETED", None) and not others
+    complete = done and running == service["desiredCount"] and not pending
+    return Verdict("completed" if complete else "in_progress", ", ".join(told))
+
+
+def _rolled_back(rollout: Rollout, service: Mapping[str, Any], now: Mapping[str, Any]) -> bool:
+    """Whether the deployment in a rollout's place was put there by ECS itself."""
+    failed = [each for each in service["deployments"] if each.get("rolloutState") == "FAILED"]
+    if any(rollout.is_in(each) for each in failed) or ROLLBACK.search(now.get("rolloutStateReason", "")):
+        return True
+    since = now["createdAt"] - ROLLBACK_SAID_WITHIN
+    said = [event["message"] for event in service.get("events", []) if event["createdAt"] >= since]
+    ours = rollout.deployment or ""
+    return any(ROLLBACK.search(text) and (ours in text or "rolling back" in text) for text in said)
+
+
+def target_groups(service: Mapping[str, Any]) -> list[list[str]]:
+    """ARNs of a service's target groups: one for each load balancer, or two that take turns."""
+    found = []
+    for balancer in service.get("loadBalancers", []):
+        other = balancer.get("advancedConfiguration", {}).get("alternateTargetGroupArn")
+        arns = [arn for arn in (balancer.get("targetGroupArn"), other) if arn]
+        if arns:
+            found.append(arns)
+    return found
+
+
+def short_of_targets(service: Mapping[str, Any], health: Mapping[str, Sequence[Mapping[str, Any]]]) -> str:
+    """What is missing until as many targets are healthy as tasks are wanted; empty where nothing is.
+
+    :param health: TargetHealthDescriptions by ARN of the target group
+    """
+    desired = service["desiredCount"]
+    missing = []
+    for arns in target_groups(service):
+        states = [target["TargetHealth"]["State"] for arn in arns for target in health[arn]]
+        if states.count("healthy") < desired:
+            name = arns[0].split("/")[1]
+            missing.append(f"{states.count('healthy')} of {desired} targets healthy in {name}")
+    return ", ".join(missing)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """The end of a rollout, the service as it was last seen, and the seconds that it took."""
+
+    rollout: Rollout
+    verdict: Verdict
+    service: Mapping[str, Any]
+    seconds: float
+
+
+class Watch:
+    """Watches rollouts of one cluster to their ends.
+
+    :param interval: seconds between questions
+    :param stable_for: seconds that an end has to hold until it is believed
+    :param timeout: seconds for all of them together
+    """
+
+    def __init__(
+        self,
+        ecs: ECSClient,
+        elbv2: ElasticLoadBalancingv2Client,
+        cluster: str,
+        *,
+        interval: float,
+        stable_for: float,
+        timeout: float,
+        clock: Callable[[], float] = time.monotonic,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        self.ecs = ecs
+        self.elbv2 = elbv2
+        self.cluster = cluster
+        self.interval = interval
+        self.stable_for = stable_for
+        self.timeout = timeout
+        self.clock = clock
+        self.sleep = sleep
+        self.timeline: list[dict[str, Any]] = []
+
+    def run(self, rollouts: Sequence[Rollout]) -> list[Outcome]:
+        """Wait until each has ended or the time is over; outcomes in the order of the rollouts."""
+        start = self.clock()
+        pending = {rollout.name: rollout for rollout in rollouts}
+        held: dict[str, tuple[str, float]] = {}
+        told: dict[str, Verdict] = {}
+        ended: dict[str, Outcome] = {}
+        while pending:
+            services = self._describe(list(pending))
+            now = self.clock() - start
+            for name, rollout in list(pending.items()):
+                service = services.get(name)
+                verdict = self._with_targets(judge(rollout, service), service)
+                if told.get(name) != verdict:
+                    told[name] = verdict
+                    self.timeline.append({"seconds": round(now, 1), "service": name, **vars(verdict)})
+                state, since = held.get(name, ("", now))
+                held[name] = (verdict.state, since if state == verdict.state else now)
+                over = verdict.state != "in_progress" and now - held[name][1] >= self.stable_for
+                late = now >= self.timeout
+                if late and not over and verdict.state in ("in_progress", "completed"):
+                    verdict = Verdict("timed_out", f"after {self.timeout:g} s: {verdict.detail}")
+                if over or late:
+                    ended[name] = Outcome(rollout, verdict, service or {}, round(now, 1))
+                    del pending[name]
+            if pending:
+                self.sleep(self.interval)
+        return [ended[rollout.name] for rollout in rollouts]
+
+    def _describe(self, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+        found: dict[str, Mapping[str, Any]] = {}
+        for some in batches(names, SERVICES_AT_ONCE):
+            answer = self.ecs.describe_services(cluster=self.cluster, services=some)
+            found.update({service["serviceName"]: service for service in answer["services"]})
+        return found
+
+    def _with_targets(self, verdict: Verdict, service: Mapping[str, Any] | None) -> Verdict:
+        if verdict.state != "completed" or service is None:
+            return verdict
+        missing = short_of_targets(service, target_health(self.elbv2, service))
+        return Verdict("in_progress", f"{verdict.detail}, {missing}") if missing else verdict
+
+
+def target_health(client: ElasticLoadBalancingv2Client, service: Mapping[str, Any]) -> dict[str, list[Any]]:
+    """TargetHealthDescriptions of a service's target groups by ARN."""
+    return {
+        arn: list(client.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"])
+        for arns in target_groups(service)
+        for arn in arns
+    }
+
+
+def summary(outcome: Outcome) -> dict[str, Any]:
+    """The end of a rollout, as the module returns it."""
+    return {
+        "name": outcome.rollout.name,
+        "state": outcome.verdict.state,
+        "detail": outcome.verdict.detail,
+        "task_definition": outcome.rollout.task_definition,
+        "deployment": outcome.rollout.deployment or primary(outcome.service).get("id"),
+        "seconds": outcome.seconds,
+    }

@@ -1,0 +1,299 @@
+"""What ECS on Fargate renders from the application model. Pure; services are normalised ones.
+
+The shapes are those of the ECS API: RegisterTaskDefinition and CreateService.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from .fargate import task_size
+from .model_views import environment_of, is_singleton
+from .secret_store import Reference
+
+Services = Mapping[str, Mapping[str, Any]]
+
+#: What /tmp and its like hold at most, in MiB.
+TMPFS_SIZE = 64
+
+
+def task_definitions(
+    services: Services,
+    images: Mapping[str, Mapping[str, Any]],
+    secrets: Mapping[str, Mapping[str, Mapping[str, str]]],
+    volumes: Mapping[str, Mapping[str, Mapping[str, str]]],
+    *,
+    stack: str,
+    region: str,
+    execution_role: str,
+    task_role: str,
+    log_options: Mapping[str, str],
+    architecture: str = "X86_64",
+) -> dict[str, dict[str, Any]]:
+    """Give each service's task definition: {service: {family, definition}}.
+
+    `images` is what app_images returned; `secrets` and `volumes` give for each service the
+    secrets' {variable: {arn, version}} and the volumes' {name: {file_system, access_point}}.
+    """
+    return {
+        name: {
+            "family": f"{stack}-{name}",
+            "definition": {
+                "networkMode": "awsvpc",
+                "requiresCompatibilities": ["FARGATE"],
+                "runtimePlatform": {"cpuArchitecture": architecture, "operatingSystemFamily": "LINUX"},
+                "cpu": str(task_size(service)[0]),
+                "memory": str(task_size(service)[1]),
+                "executionRoleArn": execution_role,
+                "taskRoleArn": task_role,
+                "volumes": [_volume(volume, volumes[name]) for volume in service["volumes"]],
+                "containerDefinitions": [
+                    {
+                        **_container(name, service, images[name], secrets.get(name, {})),
+                        "logConfiguration": {
+                            "logDriver": "awslogs",
+                            "options": {
+                                "awslogs-region": region,
+                                "awslogs-stream-prefix": name,
+                                **log_options,
+                            },
+                        },
+                    }
+                ],
+            },
+        }
+        for name, service in services.items()
+    }
+
+
+def _container(
+    name: str,
+    service: Mapping[str, Any],
+    image: Mapping[str, Any],
+    secrets: Mapping[str, Mapping[str, str]],
+) -> dict[str, Any]:
+    port, check = service["port"], service["health_check"]
+    container: dict[str, Any] = {
+        "name": name,
+        "image": image["image"],
+        "essential": True,
+        "environment": [
+            {"name": variable, "value": value}
+            for variable, value in sorted(environment_of(service, image).items())
+        ],
+        "secrets": [
+            {"name": variable, "valueFrom": place["arn"]} for variable, place in sorted(secrets.items())
+        ],
+        # ECS reads secrets when a task starts and never learns that one changed: a new version is a revision.
+        "dockerLabels": {
+            "slipway.service": name,
+            **{f"slipway.secret.{variable}": place["version"] for variable, place in sorted(secrets.items())},
+        },
+        "readonlyRootFilesystem": service["read_only"],
+        "linuxParameters": {
+            "initProcessEnabled": True,
+            "capabilities": {"drop": ["ALL"]},
+            "tmpfs": [{"containerPath": path, "size": TMPFS_SIZE} for path in service["tmpfs"]],
+        },
+        "mountPoints": [
+            {"sourceVolume": volume["name"], "containerPath": volume["path"], "readOnly": False}
+            for volume in service["volumes"]
+        ],
+        "stopTimeout": service["stop_timeout"],
+    }
+    if port is not None:
+        container["portMappings"] = [{"name": name, "containerPort": port, "protocol": "tcp"}]
+    if service["command"]:
+        container["command"] = [str(argument) for argument in service["command"]]
+    if service["user"]:
+        container["user"] = service["user"]
+    if check and check["command"]:
+        container["healthCheck"] = {
+            "command": ["CMD", *(str(argument) for argument in check["command"])],
+            # ECS takes 5 to 300, 2 to 60, 1 to 10 and 0 to 300 of them.
+            "interval": max(5, check["interval"]),
+            "timeout": min(60, max(2, check["timeout"])),
+            "retries": check["retries"],
+            "startPeriod": min(300, check["start_period"]),
+        }
+    return container
+
+
+def _volume(volume: Mapping[str, Any], places: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
+    place = places[volume["name"]]
+    return {
+        "name": volume["name"],
+        "efsVolumeConfiguration": {
+            "fileSystemId": place["file_system"],
+            "transitEncryption": "ENABLED",
+            "authorizationConfig": {"accessPointId": place["access_point"], "iam": "ENABLED"},
+        },
+    }
+
+
+def access_points(services: Services) -> dict[str, dict[str, Any]]:
+    """Give the EFS access point of each volume by its name, as efs_file_system takes them.
+
+    All access is of the service's user; of root, where the service names none by number.
+    """
+    found = {}
+    for name, service in services.items():
+        user, _colon, group = (service["user"] or "0:0").partition(":")
+        uid = int(user) if user.isdigit() else 0
+        gid = int(group) if group.isdigit() else uid
+        for volume in service["volumes"]:
+            path = f"/{name}/{volume['name']}"
+            found[f"{name}-{volume['name']}"] = {"path": path, "uid": uid, "gid": gid}
+    return found
+
+
+def volume_places(
+    services: Services, file_system: str, points: Mapping[str, str]
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Give for each service and volume its file system and access point."""
+    return {
+        name: {
+            volume["name"]: {
+                "file_system": file_system,
+                "access_point": points[f"{name}-{volume['name']}"],
+            }
+            for volume in service["volumes"]
+        }
+        for name, service in services.items()
+        if service["volumes"]
+    }
+
+
+def execution_statements(
+    services: Services, *, region: str, account: str, partition: str = "aws"
+) -> list[dict[str, Any]]:
+    """Give the statements that let ECS read the services' secrets, each by its name, and no others."""
+    places = [Reference.parse(text) for service in services.values() for text in service["secrets"].values()]
+    at = f"{region}:{account}"
+    # AWS ends a secret's ARN with six characters of its own.
+    secrets = {
+        f"arn:{partition}:secretsmanager:{at}:secret:{place.name}-??????"
+        for place in places
+        if place.store == "secretsmanager"
+    }
+    parameters = {
+        f"arn:{partition}:ssm:{at}:parameter/{place.name.lstrip('/')}"
+        for place in places
+        if place.store == "ssm"
+    }
+    return [
+        {"Effect": "Allow", "Action": action, "Resource": sorted(resources)}
+        for action, resources in (
+            ("secretsmanager:GetSecretValue", secrets),
+            ("ssm:GetParameters", parameters),
+        )
+        if resources
+    ]
+
+
+def task_statements(
+    services: Services, *, region: str, account: str, file_system: str, partition: str = "aws"
+) -> list[dict[str, Any]]:
+    """Give the statements that let containers use their volumes."""
+    if not any(service["volumes"] for service in services.values()):
+        return []
+    return [
+        {
+            "Effect": "Allow",
+            "Action": ["elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"],
+            "Resource": f"arn:{partition}:elasticfilesystem:{region}:{account}:file-system/{file_system}",
+        }
+    ]
+
+
+def rollouts(
+    services: Mapping[str, Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
+) -> list[dict[str, str]]:
+    """Give what to watch of services as `ecs_services` gave them, by the results of ecs_service for each."""
+    deployments = {result["service"]["name"]: result["deployment"] for result in results}
+    return [
+        {"name": name, "task_definition": service["taskDefinition"], "deployment": deployments[name]}
+        for name, service in services.items()
+    ]
+
+
+def ecs_services(
+    services: Services,
+    revisions: Mapping[str, str],
+    target_groups: Mapping[str, str],
+    *,
+    subnets: list[str],
+    security_groups: list[str],
+    public_addresses: bool,
+    namespace: str,
+    capacity: list[Mapping[str, Any]],
+    rollback: bool = True,
+) -> dict[str, dict[str, Any]]:
+    """Give each service as CreateService takes it.
+
+    `revisions` gives each service's task definition, `target_groups` the ARN of the target group of each
+    service with a route.
+    """
+    return {
+        name: {
+            "taskDefinition": revisions[name],
+            "desiredCount": service["replicas"],
+            "capacityProviderStrategy": [dict(share) for share in capacity],
+            "platformVersion": "LATEST",
+            "networkConfiguration": {
+                "awsvpcConfiguration": {
+                    "subnets": subnets,
+                    "securityGroups": security_groups,
+                    "assignPublicIp": "ENABLED" if public_addresses else "DISABLED",
+                }
+            },
+            "deploymentConfiguration": _deployment(service, rollback=rollback),
+            # Two processes never share a volume, so nothing may move them by starting a second one.
+            "availabilityZoneRebalancing": "DISABLED" if is_singleton(service) else "ENABLED",
+            "propagateTags": "SERVICE",
+            "enableECSManagedTags": True,
+            "enableExecuteCommand": False,
+            "serviceConnectConfiguration": _discovery(name, service, namespace),
+            **_balanced(name, service, target_groups),
+        }
+        for name, service in services.items()
+    }
+
+
+def _deployment(service: Mapping[str, Any], *, rollback: bool) -> dict[str, Any]:
+    low, high = (0, 100) if is_singleton(service) else (100, 200)
+    return {
+        "minimumHealthyPercent": low,
+        "maximumPercent": high,
+        "deploymentCircuitBreaker": {"enable": True, "rollback": rollback},
+    }
+
+
+def _discovery(name: str, service: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+    """Let every service reach the others by their names, as containers of one network do."""
+    found = {
+        "portName": name,
+        "discoveryName": name,
+        "clientAliases": [{"port": service["port"], "dnsName": name}],
+    }
+    return {
+        "enabled": True,
+        "namespace": namespace,
+        "services": [found] if service["port"] is not None else [],
+    }
+
+
+def _balanced(name: str, service: Mapping[str, Any], target_groups: Mapping[str, str]) -> dict[str, Any]:
+    if not service["route"]:
+        return {}
+    return {
+        "loadBalancers": [
+            {
+                "targetGroupArn": target_groups[name],
+                "containerName": name,
+                "containerPort": service["port"],
+            }
+        ],
+        "healthCheckGracePeriodSeconds": service["health_check"]["start_period"],
+    }

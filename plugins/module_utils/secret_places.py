@@ -1,0 +1,83 @@
+"""Where ECS finds an application's secrets: ARNs and versions, never a value."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from .secret_store import Reference, References
+
+if TYPE_CHECKING:
+    from mypy_boto3_secretsmanager import SecretsManagerClient
+    from mypy_boto3_ssm import SSMClient
+
+SSM_AT_ONCE = 10
+CURRENT = "AWSCURRENT"
+
+
+class PlaceError(Exception):
+    """Secrets that do not exist, all of them, worded for the operator."""
+
+
+def find(
+    references: References,
+    secrets_manager: Callable[[], SecretsManagerClient],
+    parameter_store: Callable[[], SSMClient],
+) -> dict[str, dict[str, dict[str, str]]]:
+    """Give for each service and variable `arn`, as a container definition's valueFrom has it, and `version`.
+
+    A secret of Secrets Manager is pinned to its version: a task definition always means the same value.
+
+    Raises:
+        PlaceError: some do not exist.
+    """
+    wanted = {
+        (service, variable): Reference.parse(text)
+        for service, held in references.items()
+        for variable, text in held.items()
+    }
+    stored = {place.name for place in wanted.values() if place.store == "secretsmanager"}
+    parameters = {place.name for place in wanted.values() if place.store == "ssm"}
+    secrets = _secrets(stored, secrets_manager()) if stored else {}
+    values = _parameters(parameters, parameter_store()) if parameters else {}
+    missing = sorted((stored - set(secrets)) | (parameters - set(values)))
+    if missing:
+        raise PlaceError(f"neither Secrets Manager nor Parameter Store has {', '.join(missing)}")
+    found: dict[str, dict[str, dict[str, str]]] = {}
+    for (service, variable), place in wanted.items():
+        found.setdefault(service, {})[variable] = (
+            _pinned(secrets[place.name], place.json_key)
+            if place.store == "secretsmanager"
+            else values[place.name]
+        )
+    return found
+
+
+def _pinned(secret: Mapping[str, str], json_key: str) -> dict[str, str]:
+    return {"arn": f"{secret['arn']}:{json_key}::{secret['version']}", "version": secret["version"]}
+
+
+def _secrets(names: set[str], client: SecretsManagerClient) -> dict[str, dict[str, str]]:
+    found = {}
+    for name in sorted(names):
+        try:
+            secret = client.describe_secret(SecretId=name)
+        except client.exceptions.ResourceNotFoundException:
+            continue
+        stages = secret.get("VersionIdsToStages", {})
+        found[name] = {
+            "arn": secret["ARN"],
+            "version": next((version for version, labels in stages.items() if CURRENT in labels), ""),
+        }
+    return found
+
+
+def _parameters(names: set[str], client: SSMClient) -> dict[str, dict[str, str]]:
+    found: dict[str, dict[str, Any]] = {}
+    ordered = sorted(names)
+    for start in range(0, len(ordered), SSM_AT_ONCE):
+        # Encrypted values stay encrypted.
+        answer = client.get_parameters(Names=ordered[start : start + SSM_AT_ONCE], WithDecryption=False)
+        for parameter in answer["Parameters"]:
+            found[parameter["Name"]] = {"arn": parameter["ARN"], "version": str(parameter["Version"])}
+    return found

@@ -1,0 +1,116 @@
+"""An application on ECS by the commands of the README: its releases, their failures, its data."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.environment import ROOT, Environment, Run, aws
+from tests.probe import Probe
+
+BALANCER = "http://shop-ecs.alb.localhost:4566"
+
+
+def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
+    """Describe the application at a version; `changes` replace keys of its service."""
+    web = {
+        "build": {
+            "context": os.path.relpath(context, ROOT),
+            "args": {"NODE_IMAGE": "slipway-lab/node:24", "VERSION": version},
+        },
+        "port": 8000,
+        "route": {"paths": ["/*"], "priority": 100},
+        "health_check": {"path": "/health", "interval": 5, "retries": 2, "start_period": 5},
+        "replicas": 2,
+        "stop_timeout": 10,
+    }
+    return {"web": {**web, **changes}}
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return Path(shutil.copytree(ROOT / "tests/e2e/app", tmp_path_factory.mktemp("shop") / "app"))
+
+
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory, context: Path) -> Iterator[Environment]:
+    environment = Environment(
+        tmp_path_factory.mktemp("inventories"),
+        app="shop",
+        name="ecs",
+        variables={
+            "deploy_target": "ecs",
+            "database": "none",
+            "app_services": services(context, "1"),
+            "load_balancer_enabled": True,
+            "load_balancer_deregistration_delay": 5,
+            "app_url": BALANCER,
+        },
+    )
+    environment.deploy().succeeded()
+    yield environment
+    environment.destroy()
+
+
+def release(shop: Environment, described: dict[str, Any]) -> Run:
+    """Release services described anew, on an environment that stays as it is."""
+    shop.set({**shop.variables, "app_services": described})
+    return shop.deploy()
+
+
+def running(shop: Environment) -> list[str]:
+    """Return the revision of each task that runs."""
+    ecs = aws("ecs")
+    tasks = ecs.list_tasks(cluster=shop.stack, serviceName="web")["taskArns"]
+    return [
+        task["taskDefinitionArn"] for task in ecs.describe_tasks(cluster=shop.stack, tasks=tasks)["tasks"]
+    ]
+
+
+def test_a_second_run_changes_nothing_and_the_plan_says_so(shop: Environment) -> None:
+    assert shop.deploy().succeeded().changed() == {}
+    assert shop.deploy("--check", "--diff").succeeded().changed() == {}
+
+
+def test_releases_and_changes_of_scale_lose_no_request(shop: Environment, context: Path) -> None:
+    with Probe([f"{BALANCER}/version"], slow=[f"{BALANCER}/slow?ms=300"]) as probe:
+        for version, replicas in (("2", 2), ("3", 4), ("3", 2)):
+            release(shop, services(context, version, replicas=replicas)).succeeded()
+            assert len(running(shop)) == replicas
+    result = probe.result
+    assert result.failed == 0, result.as_dict()
+    assert result.slow_requests > 100
+    assert set(result.versions) == {"1", "2", "3"}
+
+
+def test_a_version_that_ends_at_its_start_fails_with_its_cause_and_the_old_one_serves(
+    shop: Environment, context: Path
+) -> None:
+    before = running(shop)
+    run = release(shop, services(context, "4", environment={"EXIT_AT_START": "3"}))
+    assert run.returncode != 0
+    for told in ("start_crash", "exit code 3", "ending with exit code 3"):
+        assert told in run.output
+    assert set(running(shop)) == set(before)
+    release(shop, services(context, "3")).succeeded()
+
+
+def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
+    store = aws("secretsmanager")
+    name, values = "shop-ecs/token", ["first-of-two-values", "second-of-two-values"]
+    store.create_secret(Name=name, SecretString=values[0])
+    described = services(context, "3", secrets={"TOKEN": f"secretsmanager:{name}"})
+    revisions = []
+    try:
+        for value in values:
+            store.put_secret_value(SecretId=name, SecretString=value)
+            run = release(shop, described).succeeded()
+            assert not [seen for seen in values if seen in run.output]
+            revisions.append(set(running(shop)))
+        assert not revisions[0] & revisions[1]
+        release(shop, services(context, "3")).succeeded()
+    finally:
+        store.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)

@@ -1,0 +1,187 @@
+"""What ECS renders from the model is what its API takes, and says what the model says."""
+
+from typing import Any
+
+import botocore.session
+import pytest
+from botocore.validate import ParamValidator
+
+from plugins.module_utils import ecs_views, fargate
+from plugins.module_utils.listeners import group_arns
+from plugins.module_utils.model import effective_services, validate
+from plugins.module_utils.model_views import target_groups
+from plugins.module_utils.network import service_rules
+
+DIGEST = "registry/goals/backend@sha256:" + "0" * 64
+SERVICES = {
+    "backend": {
+        "build": {"context": "backend"},
+        "port": 3000,
+        "route": {"paths": ["/api/*"], "priority": 100},
+        "health_check": {"path": "/health", "start_period": 45},
+        "environment": {"B": 2, "A": "one"},
+        "secrets": {"TOKEN": "secretsmanager:goals/token#key", "KEY": "ssm:/goals/key"},
+        "user": "1000:1000",
+        "replicas": 3,
+    }
+}
+DATABASE = {
+    "image": "mongo:8",
+    "port": 27017,
+    "health_check": {"command": ["ping"], "interval": 1, "timeout": 1},
+    "user": "999:998",
+    "volumes": [{"name": "data", "path": "/data/db"}],
+    "cpu": 512,
+    "memory": 1024,
+    "stop_timeout": 60,
+}
+PLACES = {
+    "backend": {
+        "TOKEN": {"arn": "arn:secret:key::7", "version": "7"},
+        "KEY": {"arn": "arn:key", "version": "1"},
+    }
+}
+
+
+def request(operation: str, parameters: dict[str, Any]) -> None:
+    """Fail with every fault of a request, as botocore would name them."""
+    model = botocore.session.get_session().get_service_model("ecs")
+    shape = model.operation_model(operation).input_shape
+    assert shape
+    report = ParamValidator().validate(parameters, shape)
+    assert not report.has_errors(), report.generate_report()
+
+
+@pytest.fixture
+def services() -> dict[str, Any]:
+    return effective_services(SERVICES, "container", "mongodb", DATABASE)
+
+
+@pytest.fixture
+def definitions(services: dict[str, Any]) -> dict[str, Any]:
+    return ecs_views.task_definitions(
+        services,
+        {"backend": {"image": DIGEST, "tag": "abc"}, "mongodb": {"image": "mongo@sha256:1", "tag": "8"}},
+        PLACES,
+        ecs_views.volume_places(services, "fs-1", {"mongodb-data": "fsap-1"}),
+        stack="goals-prod",
+        region="eu-central-1",
+        execution_role="arn:execution",
+        task_role="arn:task",
+        log_options={"awslogs-group": "/slipway/goals-prod"},
+    )
+
+
+@pytest.fixture
+def rendered(services: dict[str, Any]) -> dict[str, Any]:
+    return ecs_views.ecs_services(
+        services,
+        {"backend": "goals-prod-backend:7", "mongodb": "goals-prod-mongodb:1"},
+        {"backend": "arn:group"},
+        subnets=["subnet-1", "subnet-2"],
+        security_groups=["sg-1"],
+        public_addresses=True,
+        namespace="goals-prod",
+        capacity=[{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+    )
+
+
+def test_every_request_is_one_that_the_api_takes(
+    definitions: dict[str, Any], rendered: dict[str, Any]
+) -> None:
+    for definition in definitions.values():
+        request("RegisterTaskDefinition", {"family": definition["family"], **definition["definition"]})
+    for name, service in rendered.items():
+        request("CreateService", {"serviceName": name, "cluster": "goals-prod", **service})
+
+
+def test_a_container_is_as_confined_as_on_a_host(definitions: dict[str, Any]) -> None:
+    (container,) = definitions["backend"]["definition"]["containerDefinitions"]
+    assert container["image"] == DIGEST
+    assert container["user"] == "1000:1000"
+    assert container["readonlyRootFilesystem"]
+    assert container["linuxParameters"]["capabilities"] == {"drop": ["ALL"]}
+    assert container["linuxParameters"]["initProcessEnabled"]
+
+
+def test_a_new_version_of_a_secret_makes_another_definition_and_no_value_is_in_it(
+    definitions: dict[str, Any],
+) -> None:
+    (container,) = definitions["backend"]["definition"]["containerDefinitions"]
+    assert container["secrets"] == [
+        {"name": "KEY", "valueFrom": "arn:key"},
+        {"name": "TOKEN", "valueFrom": "arn:secret:key::7"},
+    ]
+    assert container["dockerLabels"]["slipway.secret.KEY"] == "1"
+    assert [pair["name"] for pair in container["environment"]] == ["A", "APP_VERSION", "B"]
+
+
+def test_a_database_is_never_there_twice_and_keeps_its_files(
+    definitions: dict[str, Any], rendered: dict[str, Any], services: dict[str, Any]
+) -> None:
+    deployment = rendered["mongodb"]["deploymentConfiguration"]
+    assert (deployment["minimumHealthyPercent"], deployment["maximumPercent"]) == (0, 100)
+    assert rendered["mongodb"]["availabilityZoneRebalancing"] == "DISABLED"
+    (volume,) = definitions["mongodb"]["definition"]["volumes"]
+    assert volume["efsVolumeConfiguration"]["transitEncryption"] == "ENABLED"
+    assert volume["efsVolumeConfiguration"]["authorizationConfig"]["iam"] == "ENABLED"
+    assert ecs_views.access_points(services) == {
+        "mongodb-data": {"path": "/mongodb/data", "uid": 999, "gid": 998}
+    }
+
+
+def test_ecs_may_read_the_secrets_named_and_no_others(services: dict[str, Any]) -> None:
+    statements = ecs_views.execution_statements(services, region="eu-central-1", account="1")
+    assert [statement["Resource"] for statement in statements] == [
+        ["arn:aws:secretsmanager:eu-central-1:1:secret:goals/token-??????"],
+        ["arn:aws:ssm:eu-central-1:1:parameter/goals/key"],
+    ]
+
+
+@pytest.mark.parametrize(
+    ("cpu", "memory", "size"),
+    [(128, 64, (256, 512)), (256, 1024, (256, 1024)), (4096, 8192, (4096, 8192))],
+)
+def test_less_than_the_smallest_task_is_raised_to_it(cpu: int, memory: int, size: tuple[int, int]) -> None:
+    assert fargate.task_size({"cpu": cpu, "memory": memory}) == size
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "word"),
+    [
+        ({"cpu": 300}, "cpu", "256, 512, 1024"),
+        ({"cpu": 256, "memory": 1536}, "memory", "512 to 2048"),
+        ({"stop_timeout": 300}, "stop_timeout", "120"),
+        ({"capabilities": ["NET_ADMIN"]}, "capabilities[0]", "SYS_PTRACE"),
+        ({"secrets": {"TOKEN": "vault:token"}}, "secrets.TOKEN", "Secrets Manager"),
+        ({"route": None}, "health_check.path", "command"),
+    ],
+)
+def test_what_fargate_cannot_do_is_named_with_its_remedy(
+    changes: dict[str, Any], key: str, word: str
+) -> None:
+    described = {**SERVICES["backend"], **changes}
+    if changes.get("route", 0) is None:
+        del described["route"]
+    faults = validate({"backend": described}, production=True, deploy_target="ecs", origins={})
+    assert [fault.key for fault in faults] == [f"app_services.backend.{key}"]
+    assert word in faults[0].expected
+    assert not validate({"backend": described}, production=True, deploy_target="ec2", origins={})
+
+
+def test_the_load_balancer_asks_tasks_on_their_own_path(services: dict[str, Any]) -> None:
+    (group,) = target_groups(services, "goals-prod", "ip")
+    assert group["health_check_path"] == "/health"
+    assert group_arns([group], {"goals-prod-backend": "arn:1"}) == {"backend": "arn:1"}
+
+
+def test_services_reach_each_other_and_the_load_balancer_reaches_routed_ones(
+    services: dict[str, Any],
+) -> None:
+    rules = service_rules(services, "goals-services", "goals-lb", "Load balancer")
+    assert [(rule["ports"], rule["group_name"]) for rule in rules] == [
+        (["3000"], ["goals-lb"]),
+        (["2049"], ["goals-services"]),
+        (["3000"], ["goals-services"]),
+        (["27017"], ["goals-services"]),
+    ]
