@@ -255,11 +255,11 @@ def connect(*aliases: str) -> dict[str, Any]:
 def deployments_show_service_connect(cloud: Cloud) -> None:
     definition = define(cloud, web(portMappings=[{"name": "web", "containerPort": 8080}]))
     with service(cloud, definition, 0, serviceConnectConfiguration=connect("one")) as name:
-        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("one")
+        assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("one")
         cloud.ecs.update_service(service=name, serviceConnectConfiguration=connect("two"))
-        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("two")
+        assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("two")
         cloud.ecs.update_service(service=name, forceNewDeployment=True)
-        assert shown(cloud, name)["deployments"][0]["serviceConnectConfiguration"] == connect("two")
+        assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("two")
 
 
 def services_find_each_other_by_service_connect(cloud: Cloud) -> None:
