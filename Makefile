@@ -6,7 +6,7 @@ SHELL := /bin/bash
 export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 BIN := .venv/bin
 LAB := lab/.venv/bin/python -m lab
-TESTS ?= tests
+TESTS ?= tests/unit tests/host tests/e2e
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -32,7 +32,7 @@ lint: setup ## Run every linter
 unit: setup ## Run the tests that need neither Docker nor the lab
 	@$(BIN)/pytest tests/unit
 
-test: engine ## Run everything: linters, unit tests, molecule, the lab, end to end (TESTS=<folder> for a part)
+test: engine ## Run the linters, and the unit, host and end-to-end tests (TESTS=tests for everything)
 	@tools/test.sh $(TESTS)
 
 docs: setup ## Generate the roles' READMEs from their argument specs
