@@ -10,14 +10,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from .ecs_api import EcsError, from_tags, to_tags
+
 if TYPE_CHECKING:
     from mypy_boto3_ecs import ECSClient
 
 PROVIDERS = ("FARGATE", "FARGATE_SPOT")
-
-
-class ClusterError(Exception):
-    """Something that cannot be made as it is wanted, worded for the operator."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +46,7 @@ class Clusters:
         """Read a cluster; None where there is none, or only one that was deleted.
 
         Raises:
-            ClusterError: it is being deleted or made by somebody else at this moment.
+            EcsError: it is being deleted or made by somebody else at this moment.
         """
         found = self._client.describe_clusters(
             clusters=[name], include=["SETTINGS", "TAGS", "CONFIGURATIONS"]
@@ -57,18 +55,19 @@ class Clusters:
             return None
         (cluster,) = found
         if cluster["status"] in {"DEPROVISIONING", "FAILED"}:
-            raise ClusterError(
+            raise EcsError(
                 f"the cluster {name} is {cluster['status']}: wait until it is gone "
                 f"(aws ecs describe-clusters --clusters {name}), or delete it, and run again"
             )
         settings = {setting["name"]: setting["value"] for setting in cluster.get("settings", [])}
         namespace = cluster.get("serviceConnectDefaults", {}).get("namespace", "")
+        tags = from_tags(cluster.get("tags", []))
         return Cluster(
             name,
             settings.get("containerInsights", "disabled"),
             # Given by name, returned as an ARN that holds the id alone: its name is in our tags.
-            _tags(cluster).get("slipway_namespace", namespace),
-            _tags(cluster),
+            tags.get("slipway_namespace", namespace),
+            tags,
             tuple(sorted(cluster.get("capacityProviders", []))),
             arn=cluster["clusterArn"],
         )
@@ -81,7 +80,7 @@ class Clusters:
             serviceConnectDefaults={"namespace": wanted.namespace},
             capacityProviders=list(wanted.providers),
             defaultCapacityProviderStrategy=[{"capacityProvider": "FARGATE", "weight": 1}],
-            tags=[{"key": key, "value": value} for key, value in sorted(wanted.tags.items())],
+            tags=to_tags(wanted.tags),
         )
         return made["cluster"]["clusterArn"]
 
@@ -102,7 +101,7 @@ class Clusters:
         if wanted.tags != actual.tags:
             self._client.tag_resource(
                 resourceArn=actual.arn,
-                tags=[{"key": key, "value": value} for key, value in sorted(wanted.tags.items())],
+                tags=to_tags(wanted.tags),
             )
 
     def delete(self, name: str, timeout: float) -> None:
@@ -116,7 +115,7 @@ class Clusters:
                 self._client.exceptions.ClusterContainsServicesException,
             ) as error:
                 if time.monotonic() > deadline:
-                    raise ClusterError(f"{error}: they did not end within {timeout:.0f} s") from error
+                    raise EcsError(f"{error}: they did not end within {timeout:.0f} s") from error
                 time.sleep(2)
             else:
                 return
@@ -149,7 +148,3 @@ def remove(clusters: Clusters, name: str, *, timeout: float, check_mode: bool) -
         "changed": actual is not None,
         "diff": {"before": actual.shown() if actual else {}, "after": {}},
     }
-
-
-def _tags(cluster: Mapping[str, Any]) -> dict[str, str]:
-    return {tag["key"]: tag.get("value", "") for tag in cluster.get("tags", [])}

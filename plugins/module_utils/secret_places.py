@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from .secret_store import Reference, References
+from .ecs_api import batches
+from .secret_store import SSM_AT_ONCE, Reference, References
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
     from mypy_boto3_ssm import SSMClient
 
-SSM_AT_ONCE = 10
 CURRENT = "AWSCURRENT"
 
 
@@ -74,10 +74,9 @@ def _secrets(names: set[str], client: SecretsManagerClient) -> dict[str, dict[st
 
 def _parameters(names: set[str], client: SSMClient) -> dict[str, dict[str, str]]:
     found: dict[str, dict[str, Any]] = {}
-    ordered = sorted(names)
-    for start in range(0, len(ordered), SSM_AT_ONCE):
+    for asked in batches(sorted(names), SSM_AT_ONCE):
         # Encrypted values stay encrypted.
-        answer = client.get_parameters(Names=ordered[start : start + SSM_AT_ONCE], WithDecryption=False)
+        answer = client.get_parameters(Names=asked, WithDecryption=False)
         for parameter in answer["Parameters"]:
             found[parameter["Name"]] = {"arn": parameter["ARN"], "version": str(parameter["Version"])}
     return found

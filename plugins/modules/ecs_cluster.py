@@ -6,7 +6,8 @@ from __future__ import annotations
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.ecs_cluster import Cluster, ClusterError, Clusters, converge, remove
+from ..module_utils.ecs_api import EcsError
+from ..module_utils.ecs_cluster import Cluster, Clusters, converge, remove
 
 DOCUMENTATION = r"""
 ---
@@ -107,7 +108,7 @@ def main() -> None:
                 {key: str(value) for key, value in params["cluster_tags"].items()},
             )
             result = converge(clusters, wanted, check_mode=module.check_mode)
-    except ClusterError as error:
+    except EcsError as error:
         module.fail_json(msg=str(error))
     except (ClientError, BotoCoreError) as error:
         module.fail_json_aws(error, msg=f"The ECS cluster {params['name']} cannot be made {params['state']}")
