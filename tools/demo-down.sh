@@ -16,5 +16,7 @@ if [[ -e .lab/engine-is-ours ]]; then
   else
     start-stop-daemon --stop --quiet --oknodo --retry 30 --pidfile /var/run/docker.pid
   fi
+  # The engine makes this one anew at each start, and leaves it.
+  if ip link show docker0 >/dev/null 2>&1; then ip link delete docker0; fi
 fi
 rm -rf .lab

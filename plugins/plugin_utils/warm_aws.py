@@ -1,10 +1,16 @@
 """What the warm server imports once, at its first module: all that modules of AWS import at every start."""
 
+import _imp
 import contextlib
+import functools
 import gc
-import os
+import hashlib
+import marshal
+import socket
 import sys
-from collections.abc import Iterable, Iterator
+import zipimport
+from collections.abc import Callable, Iterable, Iterator
+from types import CodeType
 from typing import Any
 
 import ansible.module_utils._internal._ansiballz._loader
@@ -30,12 +36,37 @@ class PayloadFirst(list[str]):
         yield from super().__iter__()
 
 
+class SharedCode:
+    """The compiled sources of all modules' archives; a fork says what it had to compile for itself."""
+
+    def __init__(self, say: Callable[[bytes], None]) -> None:
+        self._say = say
+        self._compiled: dict[bytes, CodeType] = {}
+        self._compile = zipimport._compile_source  # type: ignore[attr-defined]
+
+    def compile(self, path: str, source: bytes) -> CodeType:
+        """Compile a source that was found at a path of an archive, unless that was done before the fork."""
+        key = hashlib.sha256(source).digest()
+        code: CodeType | None = self._compiled.get(key)
+        if code is None:
+            code = self._compile(path, source)
+            self._say(key + marshal.dumps(code))
+        else:
+            _imp._fix_co_filename(code, path)  # type: ignore[attr-defined]
+        return code
+
+    def learn(self, message: bytes) -> None:
+        """Hold what a fork compiled for the forks to come."""
+        size = hashlib.sha256().digest_size
+        self._compiled[message[:size]] = marshal.loads(message[size:])  # noqa: S302  # from a fork
+
+
 class SharedLoader(botocore.loaders.Loader):
     """One loader of service models for all sessions, that says what a fork had to read for itself."""
 
-    def __init__(self, said: int) -> None:
+    def __init__(self, say: Callable[[bytes], None]) -> None:
         super().__init__()
-        self._said = said
+        self._say = say
         self._read: set[str] = set()
         # Which services there are takes a walk through the folders of all.
         for kind in ("service-2", "paginators-1", "waiters-2"):
@@ -44,30 +75,55 @@ class SharedLoader(botocore.loaders.Loader):
     def load_data_with_path(self, name: str) -> Any:
         """Load a file of botocore's data, and say so where it was not read before the fork."""
         if name not in self._read:
-            # A pipe takes a short message whole, from whichever fork.
-            os.write(self._said, f"{name}\n".encode())
+            self._say(name.encode())
         return super().load_data_with_path(name)
 
-    def read(self, name: str) -> None:
+    def learn(self, message: bytes) -> None:
         """Load a file for the forks to come."""
+        name = message.decode()
         self._read.add(name)
         with contextlib.suppress(botocore.exceptions.DataNotFoundError):
             super().load_data_with_path(name)
+
+
+class Shared:
+    """What forks share, and add to."""
+
+    # The largest message: the compiled form of a long module. A longer one is compiled each time.
+    LARGEST = 1 << 20
+
+    def __init__(self) -> None:
+        # Each message arrives whole, from whichever fork.
+        self.heard, self._said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._said.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.LARGEST)
+        self.loader = SharedLoader(functools.partial(self._say, b"m"))
+        self.code = SharedCode(functools.partial(self._say, b"c"))
+        self._learn = {b"m": self.loader.learn, b"c": self.code.learn}
+
+    def _say(self, part: bytes, message: bytes) -> None:
+        with contextlib.suppress(OSError):
+            self._said.send(part + message)
+
+    def learn(self) -> None:
+        """Add what a fork says."""
+        message = self.heard.recv(self.LARGEST)
+        self._learn[message[:1]](message[1:])
         gc.freeze()
 
 
-def warm_up(said: int) -> SharedLoader:
+def warm_up() -> Shared:
     """Let forks find what is imported here, and modules that came with their own parts of it find those."""
     for name, package in [*sys.modules.items()]:
         if name.partition(".")[0] == "ansible" and hasattr(package, "__path__"):
             package.__path__ = PayloadFirst(name, package.__path__)
-    shared = SharedLoader(said)
+    shared = Shared()
 
     def create_loader(search_path_string: str | None = None) -> Any:
         loader = botocore.loaders.create_loader(search_path_string)
-        return shared if loader.search_paths == shared.search_paths else loader
+        return shared.loader if loader.search_paths == shared.loader.search_paths else loader
 
     botocore.session.create_loader = create_loader
+    zipimport._compile_source = shared.code.compile  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
     return shared

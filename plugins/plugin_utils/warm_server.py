@@ -95,11 +95,9 @@ class Server:
     def __init__(self, listener: socket.socket, parent: int) -> None:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
-        self._models: Any = None
-        self._heard, self._said = os.pipe()
+        self._shared: Any = None
         self._watch(listener, self._accept)
         self._watch(os.pidfd_open(parent), self._end)
-        self._watch(self._heard, self._learn)
 
     def _watch(self, what: Any, then: Callable[[], None]) -> None:
         self._selector.register(what, selectors.EVENT_READ, then)
@@ -113,16 +111,13 @@ class Server:
     def _end(self) -> None:
         os._exit(0)
 
-    def _learn(self) -> None:
-        for name in os.read(self._heard, 1 << 16).decode().splitlines():
-            self._models.read(name)
-
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
-        if self._models is None:
+        if self._shared is None:
             sys.path.append(str(Path(__file__).parent))
-            self._models = importlib.import_module("warm_aws").warm_up(self._said)
+            self._shared = importlib.import_module("warm_aws").warm_up()
             sys.path.pop()
+            self._watch(self._shared.heard, self._shared.learn)
         with contextlib.suppress(OSError, ValueError):
             self._start(connection)
             return
@@ -141,6 +136,7 @@ class Server:
             if child == 0:
                 self._selector.close()
                 self._listener.close()
+                self._shared.heard.close()
                 connection.close()
                 run_module(directory, umask, environment, streams)
         finally:

@@ -93,6 +93,13 @@ def test_modules_are_forks_of_one_warm_process_that_ends_with_the_run(play: Play
     assert not Path(f"/proc/{first['parent']}").exists()
 
 
+def test_a_source_is_compiled_once_for_all_modules(play: Play) -> None:
+    run = play.run(play.report("a"), play.report("b"), play.report("c"))
+    assert run.returncode == 0, run.stdout
+    assert "timeout.py" in play.read("a")["compiled"]
+    assert play.read("c")["compiled"] == []
+
+
 def test_a_module_finds_itself_where_the_plain_interpreter_would_be(play: Play) -> None:
     tasks = [play.report("found", environment={"COLOUR": "green"})]
     assert play.run(*tasks).returncode == 0
@@ -103,6 +110,7 @@ def test_a_module_finds_itself_where_the_plain_interpreter_would_be(play: Play) 
     assert not plain.pop("warm")
     for found in (warm, plain):
         found.pop("parent")
+        found.pop("compiled")
     assert warm == plain
     assert warm["umask"] == 0o027
     assert warm["colour"] == "green"
