@@ -63,7 +63,6 @@ def run_module(directory: bytes, umask: int, environment: dict[bytes, bytes], st
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
         os.close(stream)
-    os.chdir(directory)
     os.umask(umask)
     os.environb.clear()
     os.environb.update(environment)
@@ -72,6 +71,8 @@ def run_module(directory: bytes, umask: int, environment: dict[bytes, bytes], st
     main = sys.modules["__main__"] = types.ModuleType("__main__")
     code = 0
     try:
+        # It may have been removed since the interpreter looked.
+        os.chdir(directory)
         exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), main.__dict__)  # noqa: S102
     except SystemExit as end:
         if isinstance(end.code, str):

@@ -1,14 +1,13 @@
 """An application on ECS by the commands of the README: its releases, their failures, its data."""
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.environment import ROOT, Environment, Run, aws
+from tests.e2e.environment import Environment, Run, aws
+from tests.e2e.shop import shop_services
 from tests.probe import Probe
 
 BALANCER = "http://shop-ecs.alb.localhost:4566"
@@ -16,23 +15,11 @@ BALANCER = "http://shop-ecs.alb.localhost:4566"
 
 def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
     """Describe the application at a version; `changes` replace keys of its service."""
-    web = {
-        "build": {
-            "context": os.path.relpath(context, ROOT),
-            "args": {"NODE_IMAGE": "slipway-lab/node:24", "VERSION": version},
-        },
-        "port": 8000,
-        "route": {"paths": ["/*"], "priority": 100},
+    on_ecs = {
         "health_check": {"path": "/health", "interval": 5, "retries": 2, "start_period": 5},
         "replicas": 2,
-        "stop_timeout": 10,
     }
-    return {"web": {**web, **changes}}
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(ROOT / "tests/e2e/app", tmp_path_factory.mktemp("shop") / "app"))
+    return shop_services(context, version, **{**on_ecs, **changes})
 
 
 @pytest.fixture(scope="module")
@@ -95,7 +82,6 @@ def test_a_version_that_ends_at_its_start_fails_with_its_cause_and_the_old_one_s
     for told in ("start_crash", "exit code 3", "ending with exit code 3"):
         assert told in run.output
     assert set(running(shop)) == set(before)
-    release(shop, services(context, "3")).succeeded()
 
 
 def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
@@ -111,6 +97,5 @@ def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context
             assert not [seen for seen in values if seen in run.output]
             revisions.append(set(running(shop)))
         assert not revisions[0] & revisions[1]
-        release(shop, services(context, "3")).succeeded()
     finally:
         store.delete_secret(SecretId=name, ForceDeleteWithoutRecovery=True)

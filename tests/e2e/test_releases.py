@@ -3,15 +3,14 @@
 Its service has another port, health path and image; nothing in roles or playbooks knows of it.
 """
 
-import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.environment import ROOT, Environment, Run, aws
+from tests.e2e.environment import Environment, Run, aws
+from tests.e2e.shop import shop_services
 from tests.probe import Probe
 
 BALANCER = "shop-e2e.alb.localhost:4566"
@@ -20,24 +19,12 @@ RELEASE_ALONE = ("--skip-tags", "provision,configure")
 
 def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
     """Describe the application at a version; `changes` replace keys of its service."""
-    web = {
-        "build": {
-            "context": os.path.relpath(context, ROOT),
-            "args": {"NODE_IMAGE": "slipway-lab/node:24", "VERSION": version},
-        },
-        "port": 8000,
-        "route": {"paths": ["/*"], "priority": 100},
+    on_hosts = {
         "health_check": {"path": "/health", "interval": 1, "timeout": 1},
         "cpu": 128,
         "memory": 128,
-        "stop_timeout": 10,
     }
-    return {"web": {**web, **changes}}
-
-
-@pytest.fixture(scope="module")
-def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return Path(shutil.copytree(ROOT / "tests/e2e/app", tmp_path_factory.mktemp("shop") / "app"))
+    return shop_services(context, version, **{**on_hosts, **changes})
 
 
 @pytest.fixture(scope="module")
