@@ -8,12 +8,14 @@ from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import
 # What takes longest comes first, so that no worker is left alone with it at the end.
 ORDER = ("tests/e2e/", "tests/roles/", "tests/host/", "tests/lab/", "tests/images/", "tests/unit/")
 
+SHARE_NOTHING = ("tests/roles/", "tests/lab/test_conformance.py")
+
 
 class ByFile(LoadScopeScheduling):  # type: ignore[misc]
-    """The tests of a file go to one worker, for they share what they made; scenarios share nothing."""
+    """The tests of a file go to one worker, for they share what they made, unless they share nothing."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return nodeid if nodeid.startswith("tests/roles/") else nodeid.partition("::")[0]
+        return nodeid if nodeid.startswith(SHARE_NOTHING) else nodeid.partition("::")[0]
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -5,7 +5,6 @@ import os
 import signal
 import socket
 import subprocess
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from ipaddress import IPv4Network
@@ -81,12 +80,14 @@ def test_up_continues_after_an_interruption(lab: Command, own: Settings) -> None
     begun = subprocess.Popen(
         [own.python, "-m", "lab", "up"],
         cwd=own.root,
-        env={**os.environ, **to_environment(own)},
-        stdout=subprocess.DEVNULL,
+        env={**os.environ, **to_environment(own), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
-    time.sleep(2)
+    assert begun.stdout is not None
+    # It says first what it found, and has all to do yet.
+    assert begun.stdout.readline().startswith("lab: MiniStack")
     begun.send_signal(signal.SIGINT)
     assert "continues where this one stopped" in begun.communicate()[1]
     assert begun.returncode == 130

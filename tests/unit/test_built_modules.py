@@ -42,8 +42,10 @@ class Project:
         task = self.folder / "play.yml"
         task.write_text("[{hosts: localhost, gather_facts: false, tasks: [{own.colours.colour: {}}]}]")
         inherited = {name: value for name, value in os.environ.items() if not name.startswith("ANSIBLE_")}
+        here = "localhost ansible_connection=local ansible_python_interpreter={{ansible_playbook_python}}"
+        (self.folder / "hosts").write_text(here)
         done = subprocess.run(
-            [ROOT / ".venv/bin/ansible-playbook", "-vvvvv", "-c", "local", "-i", "localhost,", str(task)],
+            [ROOT / ".venv/bin/ansible-playbook", "-vvvvv", "-i", "hosts", str(task)],
             cwd=self.folder,
             env={**inherited, **environment},
             stdout=subprocess.PIPE,
