@@ -8,7 +8,7 @@ export ANSIBLE_CONFIG := $(CURDIR)/ansible.cfg
 export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 LAB := lab/.venv/bin/python -m lab
-TESTS ?= tests/unit tests/host tests/e2e
+TESTS ?= tests
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -34,7 +34,7 @@ lint: setup ## Run every linter
 unit: setup ## Run the tests that need neither Docker nor the lab
 	@$(BIN)/pytest tests/unit
 
-test: engine ## Run the linters, and the unit, host and end-to-end tests (TESTS=tests for everything)
+test: engine ## Run the linters and all tests (TESTS=tests/e2e for some)
 	@tools/test.sh $(TESTS)
 
 docs: setup ## Generate the roles' READMEs from their argument specs
