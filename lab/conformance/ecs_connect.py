@@ -13,18 +13,20 @@ from lab.network import LAB_LABEL
 from lab.settings import Settings
 
 CONFIGURATION = "serviceConnectConfiguration"
+IN_DEPLOYMENTS = (CONFIGURATION, "volumeConfigurations", "vpcLatticeConfigurations")
 
 
-def deployments_show_service_connect(_settings: Settings) -> None:
-    """Service Connect's configuration is part of the deployments that DescribeServices shows."""
+def deployments_show_what_their_tasks_are_given(_settings: Settings) -> None:
+    """Service Connect, volumes and VPC Lattice are part of the deployments that DescribeServices shows."""
 
     def shown(original: Callable[[Parameters], Response], data: Parameters) -> Response:
         answer = original(data)
         cluster = ecs._resolve_cluster_name(data.get("cluster", "default"))
         reference = ecs._resolve_service_ref(data.get("service", data.get("serviceName", "")))
         service = ecs._services.get(f"{cluster}/{reference[0]}") if reference else None
-        if answer[0] == 200 and service and service.get(CONFIGURATION):
-            ecs._primary_deployment(service)[CONFIGURATION] = service[CONFIGURATION]
+        if answer[0] == 200 and service:
+            given = {name: service[name] for name in IN_DEPLOYMENTS if service.get(name)}
+            ecs._primary_deployment(service).update(given)
         return answer
 
     around(ecs, "_create_service")(shown)

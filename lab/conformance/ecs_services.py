@@ -42,6 +42,7 @@ DEPLOYED = (
 # What MiniStack drops of CreateService, of UpdateService, or of both.
 KEPT = (
     "availabilityZoneRebalancing",
+    "deploymentController",
     "enableECSManagedTags",
     "placementConstraints",
     "placementStrategy",

@@ -231,17 +231,21 @@ def _forward_log(run: Run, definition: Record, container: Any) -> None:
         run.logs.append(log)
 
 
-def definitions_show_only_what_they_were_given(_settings: Settings) -> None:
-    """A task definition has no ipcMode and no pidMode unless it was given one."""
+def definitions_show_what_they_were_given_alone(_settings: Settings) -> None:
+    """A task definition shows every member that it was given, and of ipcMode and pidMode no empty one."""
 
     @around(ecs, "_register_task_definition")
-    def without(original: Callable[[Parameters], Response], data: Parameters) -> Response:
+    def register(original: Callable[[Parameters], Response], data: Parameters) -> Response:
         answer = original(data)
-        for definition in ecs._task_defs.values():
-            for name in ("ipcMode", "pidMode"):
-                if definition.get(name) == "":
-                    del definition[name]
-        return answer
+        if answer[0] != 200:
+            return answer
+        definition = ecs._task_defs[f"{data['family']}:{ecs._task_def_latest[data['family']]}"]
+        for name in ("ipcMode", "pidMode"):
+            if definition[name] == "":
+                del definition[name]
+        definition |= {name: value for name, value in data.items() if name not in {*definition, "tags"}}
+        shown: Response = json_response({"taskDefinition": definition, "tags": data.get("tags", [])})
+        return shown
 
 
 def tasks_pull_from_ecr(settings: Settings) -> None:

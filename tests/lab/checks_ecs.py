@@ -39,9 +39,11 @@ def tasks_have_one_network_interface(cloud: Cloud) -> None:
     assert "CannotPullContainerError" in ended(cloud, bad)["stoppedReason"]
 
 
-def definitions_show_only_what_they_were_given(cloud: Cloud) -> None:
-    described = cloud.ecs.describe_task_definition(taskDefinition=define(cloud, web()))["taskDefinition"]
+def definitions_show_what_they_were_given_alone(cloud: Cloud) -> None:
+    arn = define(cloud, web(), enableFaultInjection=True)
+    described = cloud.ecs.describe_task_definition(taskDefinition=arn)["taskDefinition"]
     assert not {"ipcMode", "pidMode"} & set(described)
+    assert described.get("enableFaultInjection") is True
 
 
 def tasks_pull_from_ecr(cloud: Cloud) -> None:

@@ -252,14 +252,16 @@ def connect(*aliases: str) -> dict[str, Any]:
     return {"enabled": True, "namespace": "checks", "services": found if aliases else []}
 
 
-def deployments_show_service_connect(cloud: Cloud) -> None:
+def deployments_show_what_their_tasks_are_given(cloud: Cloud) -> None:
     definition = define(cloud, web(portMappings=[{"name": "web", "containerPort": 8080}]))
     with service(cloud, definition, 0, serviceConnectConfiguration=connect("one")) as name:
         assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("one")
         cloud.ecs.update_service(service=name, serviceConnectConfiguration=connect("two"))
         assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("two")
-        cloud.ecs.update_service(service=name, forceNewDeployment=True)
+        volume = {"name": "data", "managedEBSVolume": {"roleArn": "arn:aws:iam::000000000000:role/ebs"}}
+        cloud.ecs.update_service(service=name, forceNewDeployment=True, volumeConfigurations=[volume])
         assert shown(cloud, name)["deployments"][0].get("serviceConnectConfiguration") == connect("two")
+        assert shown(cloud, name)["deployments"][0].get("volumeConfigurations") == [volume]
 
 
 def services_find_each_other_by_service_connect(cloud: Cloud) -> None:
