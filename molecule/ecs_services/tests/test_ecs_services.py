@@ -23,6 +23,46 @@ def test_as_many_tasks_run_as_are_described_in_one_deployment(service: Any) -> N
     assert deployment["rolloutState"] == "COMPLETED"
 
 
+def place(name: str) -> Any:
+    return {
+        "ServiceNamespace": "ecs",
+        "ResourceId": f"service/{STACK}/{name}",
+        "ScalableDimension": "ecs:service:DesiredCount",
+    }
+
+
+def test_a_service_scales_as_described_again() -> None:
+    scaling = aws("application-autoscaling")
+    (target,) = scaling.describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[place("web")["ResourceId"]]
+    )["ScalableTargets"]
+    assert (target["MinCapacity"], target["MaxCapacity"]) == (2, 4)
+    policies = {
+        policy["PolicyName"]: policy["TargetTrackingScalingPolicyConfiguration"]
+        for policy in scaling.describe_scaling_policies(**place("web"))["ScalingPolicies"]
+    }
+    assert {name: each["TargetValue"] for name, each in policies.items()} == {"cpu": 60, "requests": 500}
+    label = policies["requests"]["PredefinedMetricSpecification"]["ResourceLabel"]
+    groups = aws("elbv2").describe_target_groups()["TargetGroups"]
+    (group,) = [group for group in groups if group["TargetGroupArn"].endswith(label.split("/", 3)[3])]
+    (balancer,) = group["LoadBalancerArns"]
+    assert f"{STACK}/" in balancer
+    assert balancer.endswith(label.rsplit("/targetgroup/", 1)[0])
+    (action,) = scaling.describe_scheduled_actions(**place("web"))["ScheduledActions"]
+    assert action["ScheduledActionName"] == "night"
+    assert action["Timezone"] == "Europe/Berlin"
+    assert action["ScalableTargetAction"] == {"MinCapacity": 1, "MaxCapacity": 1}
+
+
+def test_replicas_rule_where_nothing_shall_scale() -> None:
+    targets = aws("application-autoscaling").describe_scalable_targets(
+        ServiceNamespace="ecs", ResourceIds=[place("worker")["ResourceId"]]
+    )["ScalableTargets"]
+    assert targets == []
+    (worker,) = aws("ecs").describe_services(cluster=STACK, services=["worker"])["services"]
+    assert worker["desiredCount"] == worker["runningCount"] == 1
+
+
 def test_tasks_are_in_two_zones(service: Any) -> None:
     tasks = aws("ecs").list_tasks(cluster=STACK, serviceName="web")["taskArns"]
     described = aws("ecs").describe_tasks(cluster=STACK, tasks=tasks)["tasks"]
