@@ -1,11 +1,12 @@
 """The service as ECS describes it and as a client sees it."""
 
+import json
 import urllib.request
 from typing import Any
 
 import pytest
 
-from tests.e2e.environment import aws
+from tests.e2e.environment import Run, ansible, aws
 
 STACK = "goals-ecs-services"
 
@@ -80,3 +81,37 @@ def test_the_load_balancer_leads_to_them() -> None:
 def test_a_failing_deployment_is_broken_off(service: Any) -> None:
     breaker = service["deploymentConfiguration"]["deploymentCircuitBreaker"]
     assert breaker == {"enable": True, "rollback": True}
+
+
+def once(program: str, **variables: Any) -> Run:
+    command = ["node", "--eval", program]
+    given = {
+        "app_environment": "ecs-services",
+        "task_service": "worker",
+        "task_command": command,
+        **variables,
+    }
+    return ansible(
+        "ansible-playbook",
+        "playbooks/run_task.yml",
+        "--inventory=molecule/shared/lab",
+        f"--extra-vars={json.dumps(given)}",
+    )
+
+
+def test_a_task_runs_once_and_its_output_is_printed() -> None:
+    program = "console.log('rows:', 40 + 2, process.env.UNIT)"
+    assert "rows: 42 goals" in once(program, task_environment={"UNIT": "goals"}).succeeded().output
+
+
+def test_a_task_that_fails_is_a_failure_with_its_code_and_lines() -> None:
+    run = once("console.log('no such table'); process.exit(3)")
+    assert run.returncode != 0
+    assert "exit code 3" in run.output
+    assert "| no such table" in run.output
+
+
+def test_a_task_of_a_service_that_is_not_there_names_those_that_are() -> None:
+    run = once("", task_service="backend")
+    assert run.returncode != 0
+    assert "expected one of web, worker" in run.output
