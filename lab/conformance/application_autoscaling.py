@@ -27,7 +27,7 @@ class Refusal(Exception):
 
 
 def scalable_targets_are_registered(_settings: Settings) -> None:
-    """Scalable targets, scaling policies, scheduled actions and their tags are kept as they were put."""
+    """Scalable targets, policies and scheduled actions are kept; services are brought within bounds."""
     _kept.update(load_state(STATE) or {})
 
     @around(app, "_dispatch_service_request")
@@ -110,9 +110,19 @@ def _register(data: Parameters) -> Record:
     if changed["MinCapacity"] > changed["MaxCapacity"]:
         raise Refusal("ValidationException", "Maximum capacity cannot be less than minimum capacity")
     _of("targets")[_place(data)] = changed
+    _bring_within(changed)
     if data.get("Tags"):
         _of("tags").setdefault(changed["ScalableTargetARN"], {}).update(data["Tags"])
     return {"ScalableTargetARN": changed["ScalableTargetARN"]}
+
+
+def _bring_within(target: Record) -> None:
+    """Give the service the count within the bounds that is nearest to its own."""
+    _kind, cluster, name = target["ResourceId"].split("/")
+    count = ecs._services[f"{cluster}/{name}"]["desiredCount"]
+    nearest = min(max(count, target["MinCapacity"]), target["MaxCapacity"])
+    if nearest != count:
+        ecs._update_service({"cluster": cluster, "service": name, "desiredCount": nearest})
 
 
 def _deregister(data: Parameters) -> Record:

@@ -16,6 +16,7 @@ class FilterModule:
         """Name each filter after its function."""
         return as_filters(
             ecs_views.access_points,
+            ecs_views.autoscaling,
             ecs_views.ecs_services,
             ecs_views.execution_statements,
             ecs_views.rollouts,

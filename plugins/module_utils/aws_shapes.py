@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.validate import ParamValidator
@@ -18,7 +19,14 @@ from botocore.validate import ParamValidator
 if TYPE_CHECKING:
     from botocore.model import ListShape, MapShape, Shape, StructureShape
 
-NUMBERS: Mapping[str, Callable[[str], Any]] = {"integer": int, "long": int, "double": float, "float": float}
+# How a text is read as each plain type. A time without a zone is in UTC.
+READERS: Mapping[str, Callable[[str], Any]] = {
+    "integer": int,
+    "long": int,
+    "double": float,
+    "float": float,
+    "timestamp": lambda text: _in_utc(datetime.fromisoformat(text)),
+}
 
 
 @dataclass(frozen=True)
@@ -59,14 +67,20 @@ def coerced(value: Any, shape: Shape) -> Any:
 def _scalar(value: Any, kind: str) -> Any:
     if kind == "string" and isinstance(value, (int, float)) and not isinstance(value, bool):
         return str(value)
+    if isinstance(value, datetime):
+        return _in_utc(value)
     if not isinstance(value, str):
         return value
     if kind == "boolean":
         return {"true": True, "false": False}.get(value.lower(), value)
     try:
-        return NUMBERS[kind](value)
+        return READERS[kind](value)
     except (KeyError, ValueError):
         return value
+
+
+def _in_utc(time: datetime) -> datetime:
+    return time.astimezone(UTC) if time.tzinfo else time.replace(tzinfo=UTC)
 
 
 def faults(value: Any, shape: Shape) -> list[str]:
@@ -126,3 +140,25 @@ def _place(item: Any, name: str) -> tuple[str, str]:
 def differing(wanted: Mapping[str, Any], actual: Mapping[str, Any]) -> list[str]:
     """Names of the members that differ between two normal forms."""
     return sorted(name for name in {*wanted, *actual} if wanted.get(name) != actual.get(name))
+
+
+def restoring(
+    wanted: Mapping[str, Any],
+    actual: Mapping[str, Any],
+    shape: StructureShape,
+    defaults: Mapping[str, Any],
+    path: str = "",
+) -> dict[str, Any]:
+    """Write out those defaults from which the actual form departs, as what a request leaves out may stay."""
+    result = dict(wanted)
+    for name, value in actual.items():
+        inner = f"{path}.{name}" if path else name
+        member = shape.members[name]
+        if name not in wanted and inner in defaults:
+            result[name] = defaults[inner]
+        elif member.type_name == "structure":
+            structure = cast("StructureShape", member)
+            inside = restoring(wanted.get(name, {}), value, structure, defaults, inner)
+            if inside:
+                result[name] = inside
+    return result

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from .aws_shapes import Rules, coerced, differing, faults, normal
+from .aws_shapes import Rules, coerced, differing, faults, normal, restoring
 from .ecs_api import EcsError, short_name, to_tags
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ def compare(
     names = differing(form, managed)
     after = {**{name: value for name, value in is_form.items() if name not in names}, **form}
     defaults = _rules(wanted).defaults
-    sent = _restoring(wanted, managed, create, defaults)
+    sent = restoring(wanted, managed, create, defaults)
     return Change(
         update={name: sent[name] for name in names if name in update.members},
         fixed={
@@ -237,26 +237,6 @@ def _managed(actual: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "
         nested = isinstance(value, dict) and any(each.startswith(f"{inner}.") for each in LEFT_ALONE)
         kept[name] = _managed(value, wanted.get(name, {}), inner) if nested else value
     return {name: value for name, value in kept.items() if value != {}}
-
-
-def _restoring(
-    wanted: Mapping[str, Any],
-    actual: Mapping[str, Any],
-    shape: StructureShape,
-    defaults: Mapping[str, Any],
-    path: str = "",
-) -> dict[str, Any]:
-    """The description with those defaults written out from which the service departs."""
-    result = dict(wanted)
-    for name, value in actual.items():
-        inner = f"{path}.{name}" if path else name
-        member = shape.members[name]
-        if name not in wanted and inner in defaults:
-            result[name] = defaults[inner]
-        elif member.type_name == "structure":
-            structure = cast("StructureShape", member)
-            result[name] = _restoring(wanted.get(name, {}), value, structure, defaults, inner)
-    return result
 
 
 class Service:

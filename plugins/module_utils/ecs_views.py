@@ -238,7 +238,7 @@ def ecs_services(
     return {
         name: {
             "taskDefinition": revisions[name],
-            "desiredCount": service["replicas"],
+            "desiredCount": _desired_count(service),
             "capacityProviderStrategy": [dict(share) for share in capacity],
             "platformVersion": "LATEST",
             "networkConfiguration": {
@@ -258,6 +258,58 @@ def ecs_services(
             **_balanced(name, service, target_groups),
         }
         for name, service in services.items()
+    }
+
+
+def _desired_count(service: Mapping[str, Any]) -> int:
+    scale, replicas = service["scale"], int(service["replicas"])
+    return min(max(replicas, scale["min"]), scale["max"]) if scale else replicas
+
+
+#: What CloudWatch measures for each key of `scale`.
+SCALING_METRICS = {
+    "cpu": "ECSServiceAverageCPUUtilization",
+    "memory": "ECSServiceAverageMemoryUtilization",
+    "requests": "ALBRequestCountPerTarget",
+}
+
+
+def autoscaling(services: Services, target_groups: Mapping[str, str]) -> dict[str, dict[str, Any]]:
+    """Give the scaling of each service that has one, as ecs_autoscaling takes it."""
+    return {
+        name: {
+            "target": {"MinCapacity": service["scale"]["min"], "MaxCapacity": service["scale"]["max"]},
+            "policies": _policies(service["scale"]),
+            "scheduled_actions": {each["name"]: _action(each) for each in service["scale"]["schedules"]},
+            "target_group": target_groups.get(name, ""),
+        }
+        for name, service in services.items()
+        if service["scale"]
+    }
+
+
+def _policies(scale: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+    return {
+        name: {
+            "PolicyType": "TargetTrackingScaling",
+            "TargetTrackingScalingPolicyConfiguration": {
+                "TargetValue": float(scale[name]),
+                "PredefinedMetricSpecification": {"PredefinedMetricType": metric},
+                "ScaleInCooldown": scale["scale_in_cooldown"],
+                "ScaleOutCooldown": scale["scale_out_cooldown"],
+            },
+        }
+        for name, metric in SCALING_METRICS.items()
+        if scale[name] is not None
+    }
+
+
+def _action(schedule: Mapping[str, Any]) -> dict[str, Any]:
+    bounds = {"MinCapacity": schedule["min"], "MaxCapacity": schedule["max"]}
+    return {
+        "Schedule": schedule["expression"],
+        "Timezone": schedule["timezone"],
+        "ScalableTargetAction": {name: value for name, value in bounds.items() if value is not None},
     }
 
 

@@ -14,10 +14,15 @@ from .faults import Fault, Faults, locate, related
 from .model_rules import DEV_RULES, HOST_RULES, RULES, Finding, Rule, bind_mounts
 from .model_schema import SERVICE, SERVICE_NAME
 from .model_shape import kind, read
+from .scale_rules import SCALE_RULES, hosts_do_not_scale
 
 ROOT = "app_services"
 #: Rules of one deploy_target alone.
-TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {"dev": DEV_RULES, "ec2": HOST_RULES, "ecs": FARGATE_RULES}
+TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {
+    "dev": DEV_RULES,
+    "ec2": (*HOST_RULES, hosts_do_not_scale),
+    "ecs": FARGATE_RULES,
+}
 
 
 class _Checks:
@@ -110,7 +115,7 @@ def _check(
         checks.end_stage()
     good = _read(services, checks, paths)
     checks.end_stage()
-    for rule in (*RULES, *TARGET_RULES.get(deploy_target, ())):
+    for rule in (*RULES, *SCALE_RULES, *TARGET_RULES.get(deploy_target, ())):
         _report(rule(good), checks, paths)
     checks.end_stage()
 

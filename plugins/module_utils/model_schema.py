@@ -218,6 +218,49 @@ HEALTH_CHECK = Option(
     },
 )
 
+_LEAST = 0
+_MOST = 5000
+SCHEDULE = Option(
+    "record",
+    "a mapping with name, expression, and min, max or both",
+    options={
+        "name": _text(
+            "a name of letters, digits, hyphens and underscores", r"[A-Za-z0-9_-]{1,64}", required=True
+        ),
+        "expression": _text(
+            "cron(<six fields>), rate(<number> <minutes, hours or days>) or at(<yyyy-mm-ddThh:mm:ss>)",
+            r"cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\)"
+            r"|at\(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\)",
+            required=True,
+            remedy="AWS's cron has six fields, of which day of month or day of week is ?: cron(0 22 * * ? *)",
+        ),
+        "timezone": _text(
+            "a time zone of the IANA database, such as Europe/Berlin",
+            r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*",
+            default="UTC",
+        ),
+        "min": _whole("tasks at the least from then on", _LEAST, _MOST),
+        "max": _whole("tasks at the most from then on", _LEAST, _MOST),
+    },
+)
+
+SCALE = Option(
+    "record",
+    "a mapping with min, max, and what to scale by: cpu, memory, requests, schedules",
+    options={
+        "min": _whole("tasks at the least", _LEAST, _MOST, required=True),
+        "max": _whole("tasks at the most", _LEAST, _MOST, required=True),
+        "cpu": _whole("percent of its cpu that a task shall use on average", 1, 100),
+        "memory": _whole("percent of its memory that a task shall use on average", 1, 100),
+        "requests": _whole("requests to a task in a minute", 1, 10**6),
+        "scale_in_cooldown": _whole("seconds between two removals of tasks", 0, 86400, default=300),
+        "scale_out_cooldown": _whole("seconds between two additions of tasks", 0, 86400, default=300),
+        "schedules": Option(
+            "list", "a list of mappings with name, expression, min and max", default=[], element=SCHEDULE
+        ),
+    },
+)
+
 VOLUME = Option(
     "record",
     "a mapping with name and path",
@@ -291,6 +334,7 @@ SERVICE = Option(
         "cpu": _whole("CPU units, 1024 to a virtual CPU", 10, 196608, default=256),
         "memory": _whole("MiB of memory", 6, 1048576, default=512),
         "replicas": _whole("how many containers", 1, 100, default=1),
+        "scale": SCALE,
         "depends_on": Option(
             "list",
             "a list of names of services",

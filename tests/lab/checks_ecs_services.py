@@ -222,6 +222,7 @@ def scalable_targets_are_registered(cloud: Cloud) -> None:
         wanted = {**place, **policy, "TargetTrackingScalingPolicyConfiguration": tracking}
         assert "No scalable target registered" in _refusal(lambda: scaling.put_scaling_policy(**wanted))
         arn = scaling.register_scalable_target(**place, MinCapacity=2, MaxCapacity=4)["ScalableTargetARN"]
+        assert shown(cloud, name)["desiredCount"] == 2
         scaling.register_scalable_target(**place, MaxCapacity=5)
         scaling.put_scaling_policy(**wanted)
         scaling.put_scheduled_action(

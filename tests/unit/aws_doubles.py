@@ -23,6 +23,7 @@ VALUES: Mapping[str, tuple[Any, Any]] = {
     "long": (7, 8),
     "double": (1.5, 2.5),
     "boolean": (False, True),
+    "timestamp": ("2999-01-01T00:00:00Z", "2999-01-02T00:00:00Z"),
 }
 
 

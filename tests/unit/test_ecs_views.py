@@ -95,6 +95,67 @@ def test_every_request_is_one_that_the_api_takes(
         request("CreateService", {"serviceName": name, "cluster": "goals-prod", **service})
 
 
+SCALE = {
+    "min": 2,
+    "max": 6,
+    "cpu": 60,
+    "requests": 500,
+    "schedules": [
+        {
+            "name": "night",
+            "expression": "cron(0 22 * * ? *)",
+            "timezone": "Europe/Berlin",
+            "min": 0,
+            "max": 1,
+        },
+        {"name": "day", "expression": "cron(0 6 * * ? *)", "min": 2},
+    ],
+}
+
+
+def test_a_service_scales_as_the_model_says(services: dict[str, Any]) -> None:
+    assert ecs_views.autoscaling(services, {}) == {}
+    scaling = effective_services({"backend": {**SERVICES["backend"], "scale": SCALE}}, "none", "", {})
+    (rendered,) = ecs_views.autoscaling(scaling, {"backend": "arn:group"}).values()
+    assert rendered["target"] == {"MinCapacity": 2, "MaxCapacity": 6}
+    assert rendered["target_group"] == "arn:group"
+    tracking = {
+        name: policy["TargetTrackingScalingPolicyConfiguration"]
+        for name, policy in rendered["policies"].items()
+    }
+    assert {name: each["TargetValue"] for name, each in tracking.items()} == {"cpu": 60, "requests": 500}
+    assert {each["ScaleInCooldown"] for each in tracking.values()} == {300}
+    assert rendered["scheduled_actions"] == {
+        "night": {
+            "Schedule": "cron(0 22 * * ? *)",
+            "Timezone": "Europe/Berlin",
+            "ScalableTargetAction": {"MinCapacity": 0, "MaxCapacity": 1},
+        },
+        "day": {
+            "Schedule": "cron(0 6 * * ? *)",
+            "Timezone": "UTC",
+            "ScalableTargetAction": {"MinCapacity": 2},
+        },
+    }
+
+
+@pytest.mark.parametrize(("replicas", "count"), [(1, 2), (3, 3), (9, 6)])
+def test_a_new_service_that_scales_begins_within_its_bounds(replicas: int, count: int) -> None:
+    service = {**SERVICES["backend"], "replicas": replicas, "scale": SCALE}
+    scaling = effective_services({"backend": service}, "none", "", {})
+    rendered = ecs_views.ecs_services(
+        scaling,
+        {"backend": "goals-prod-backend:7"},
+        {"backend": "arn:group"},
+        subnets=[],
+        security_groups=[],
+        public_addresses=True,
+        namespace="goals-prod",
+        capacity=[],
+    )
+    assert rendered["backend"]["desiredCount"] == count
+
+
 def test_a_container_is_as_confined_as_on_a_host(definitions: dict[str, Any]) -> None:
     (container,) = definitions["backend"]["definition"]["containerDefinitions"]
     assert container["image"] == DIGEST

@@ -98,6 +98,7 @@ def test_all_faults_are_named_at_once() -> None:
         ({"volumes": [{"name": "d", "path": TMP}]}, "volumes[0].path", TMP),
         ({"volumes": [{"name": "d", "path": "/d"}], "port": 80}, "port", "the host itself"),
         ({"stop_timeout": 0}, "stop_timeout", "0"),
+        ({"scale": {"min": 1, "max": 2, "cpu": 60}}, "scale", "on hosts"),
         ({"dev": {"prot": 1}}, "dev.prot", "does not exist"),
         ({"dev": {"mounts": [{"path": "/a"}]}}, "dev.mounts[0].source", "missing"),
         ({"build": {"context": "/srv"}, "image": None}, "build.context", "/srv"),
@@ -108,6 +109,54 @@ def test_one_mistake_is_one_fault_at_its_key(change: dict[str, Any], key: str, f
     faults = check(with_api(**change))
     assert list(faults) == [f"app_services.api.{key}"]
     assert found in faults[f"app_services.api.{key}"]
+
+
+SCALE = {"min": 2, "max": 6, "cpu": 60}
+NIGHT = {"name": "night", "expression": "cron(0 22 * * ? *)", "max": 2}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "found"),
+    [
+        ({"min": None}, "scale.min", "missing"),
+        ({"max": 5001}, "scale.max", "5001"),
+        ({"cpu": 101}, "scale.cpu", "101"),
+        ({"memory": "60%"}, "scale.memory", "60%"),
+        ({"min": 7}, "scale.min", "more than max, 6"),
+        ({"cpu": None}, "scale", "nothing to scale by"),
+        ({"target": 60}, "scale.target", "does not exist"),
+        ({"schedules": [{**NIGHT, "expression": "0 22 * * *"}]}, "scale.schedules[0].expression", "0 22"),
+        ({"schedules": [{**NIGHT, "expression": "rate(0 days)"}]}, "scale.schedules[0].expression", "rate(0"),
+        ({"schedules": [{**NIGHT, "expression": "at(tonight)"}]}, "scale.schedules[0].expression", "tonight"),
+        ({"schedules": [{**NIGHT, "max": None}]}, "scale.schedules[0]", "neither min nor max"),
+        ({"schedules": [{**NIGHT, "min": 3}]}, "scale.schedules[0].min", "more than max, 2"),
+        ({"schedules": [NIGHT, NIGHT]}, "scale.schedules[1].name", "as another"),
+        ({"schedules": [{**NIGHT, "timezone": "Europe/Bonn"}]}, "scale.schedules[0].timezone", "Bonn"),
+    ],
+)
+def test_scaling_has_one_fault_for_each_mistake(change: dict[str, Any], key: str, found: str) -> None:
+    faults = check({"web": {**WEB, "scale": {**SCALE, **change}}}, target="ecs")
+    assert list(faults) == [f"app_services.web.{key}"]
+    assert found in faults[f"app_services.web.{key}"]
+
+
+def test_what_no_load_balancer_counts_and_what_writes_a_volume_does_not_scale_so() -> None:
+    service = {**DB, "scale": {"min": 1, "max": 2, "requests": 100}}
+    assert set(check({"db": service}, target="ecs")) == {
+        "app_services.db.scale",
+        "app_services.db.scale.requests",
+    }
+
+
+def test_a_development_environment_runs_a_model_that_scales() -> None:
+    whole = {
+        **SCALE,
+        "requests": 100,
+        "schedules": [NIGHT, {**NIGHT, "name": "once", "expression": "rate(1 day)"}],
+    }
+    assert check({"web": {**WEB, "scale": whole}}, target="dev", production=False) == {}
+    assert check({"web": {**WEB, "scale": whole}}, target="ecs") == {}
+    assert check({"web": {**WEB, "scale": None}}) == {}
 
 
 @pytest.mark.parametrize(
