@@ -61,6 +61,8 @@ def test_what_changes_things_is_bound_to_a_tag_a_region_or_a_name(policy: dict[s
         ("ec2", "plugins/module_utils", "private_subnets_*.py"),
         ("elasticfilesystem", "plugins/module_utils", "efs.py"),
         ("ecs", "plugins/module_utils", "ecs_[cst]*.py"),
+        ("acm", "plugins/module_utils", "acm_*.py"),
+        ("route53", "plugins/module_utils", "route53.py"),
     ],
 )
 def test_every_call_of_our_modules_is_allowed(service: str, folder: str, files: str) -> None:
@@ -68,7 +70,8 @@ def test_every_call_of_our_modules_is_allowed(service: str, folder: str, files: 
     named = {botocore.xform_name(name): name for name in model.operation_names}
     sources = sorted((Path(__file__).resolve().parents[2] / folder).glob(files))
     text = "\n".join(source.read_text() for source in sources)
-    called = set(re.findall(r"client\.(\w+)\(", text)) | set(re.findall(r"client\.(\w+)(?:,| if )", text))
+    called = set(re.findall(r"(?:client|_acm)\.(\w+)(?:\(|,| if )", text))
+    called |= set(re.findall(r"get_paginator\(\"(\w+)\"\)", text))
     asked = {f"{service}:{named[name]}" for name in called & set(named)}
     assert asked
     assert asked <= set(EVERY_ACTION)
