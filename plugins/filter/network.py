@@ -16,6 +16,8 @@ class FilterModule:
         """Name each filter after its function."""
         return as_filters(
             network.subnet_plan,
+            network.private_subnet_plan,
+            network.service_endpoints,
             network.ssh_rules,
             network.http_rules,
             network.group_rules,

@@ -6,8 +6,8 @@ community.aws.efs knows neither access points nor backups nor check mode.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -147,6 +147,23 @@ class FileSystems:
                 Tags=[{"Key": key, "Value": value} for key, value in sorted(wanted.tags.items())],
             )
 
+    @staticmethod
+    def placed(
+        wanted: FileSystem, actual: FileSystem, zones: Callable[[Collection[str]], Mapping[str, str]]
+    ) -> FileSystem:
+        """Leave a mount target where it is if it serves the zone of a subnet that is wanted.
+
+        EFS allows one for each zone, which all its subnets reach, and tasks lose their files when it goes.
+        """
+        if not actual.mounts or not set(wanted.mounts) - set(actual.mounts):
+            return wanted
+        where = zones({*wanted.mounts, *actual.mounts})
+        serving = {where[subnet]: subnet for subnet in actual.mounts if subnet in where}
+        mounts = {
+            serving.get(where.get(subnet, ""), subnet): groups for subnet, groups in wanted.mounts.items()
+        }
+        return replace(wanted, mounts=mounts)
+
     def mount(self, identity: str, wanted: Mapping[str, tuple[str, ...]]) -> None:
         """Make the mount targets that are missing, and mend the security groups of others."""
         there = {
@@ -194,13 +211,17 @@ class FileSystems:
         """Delete the file system with all that is in it."""
         for point in actual.access_point_ids.values():
             self._client.delete_access_point(AccessPointId=point)
+        self.unmount(actual)
+        self._client.delete_file_system(FileSystemId=actual.id)
+
+    def unmount(self, actual: FileSystem) -> None:
+        """Delete the mount targets, which hold subnets and security groups; the files stay."""
         for target in self._client.describe_mount_targets(FileSystemId=actual.id)["MountTargets"]:
             self._client.delete_mount_target(MountTargetId=target["MountTargetId"])
         self._wait(
             f"the end of the mount targets of {actual.id}",
             lambda: not self._client.describe_mount_targets(FileSystemId=actual.id)["MountTargets"],
         )
-        self._client.delete_file_system(FileSystemId=actual.id)
 
     def _wait(self, what: str, condition: Callable[[], bool]) -> None:
         deadline = time.monotonic() + self._timeout
@@ -234,13 +255,21 @@ class FileSystems:
         return int(given[0].split("_")[1]) if given else 0
 
 
-def converge(systems: FileSystems, wanted: FileSystem, *, check_mode: bool) -> dict[str, Any]:
+def converge(
+    systems: FileSystems,
+    wanted: FileSystem,
+    zones: Callable[[Collection[str]], Mapping[str, str]],
+    *,
+    check_mode: bool,
+) -> dict[str, Any]:
     """Make the file system as wanted; give changed, its id, those of its access points, and the diff.
 
+    :param zones: looks up the zones of subnets
     Raises:
         FileSystemError: an access point would have to change, which would lead to other files.
     """
     actual = systems.actual(wanted.name)
+    wanted = systems.placed(wanted, actual, zones) if actual else wanted
     goal = _merged(wanted, actual)
     moved = [
         name
@@ -278,6 +307,17 @@ def remove(systems: FileSystems, name: str, *, check_mode: bool) -> dict[str, An
         "changed": actual is not None,
         "diff": {"before": actual.shown() if actual else {}, "after": {}},
     }
+
+
+def unmount(systems: FileSystems, name: str, *, check_mode: bool) -> dict[str, Any]:
+    """Remove the mount targets, so that the network can go, and keep the files."""
+    actual = systems.actual(name)
+    if not actual:
+        return {"changed": False, "diff": {"before": {}, "after": {}}}
+    if actual.mounts and not check_mode:
+        systems.unmount(actual)
+    bare = replace(actual, mounts={})
+    return {"changed": bare != actual, "diff": {"before": actual.shown(), "after": bare.shown()}}
 
 
 def _made(

@@ -41,6 +41,30 @@ def subnet_plan(zones: Sequence[str], cidr: str, prefix: int) -> list[dict[str, 
     ]
 
 
+def private_subnet_plan(zones: Sequence[str], cidr: str, prefix: int) -> dict[str, str]:
+    """One private subnet for each zone, counted from the middle of the VPC's block: public ones come before.
+
+    :return: zone to CIDR
+    """
+    block = ipaddress.IPv4Network(cidr)
+    if len(zones) > 2 ** max(prefix - block.prefixlen, 0) // 2:
+        raise ValueError(
+            f"network_cidr {cidr} has no room for a public and a private subnet of prefix length {prefix} in "
+            f"each of {len(zones)} zones: choose a longer network_subnet_prefix"
+        )
+    _public, private = block.subnets()
+    return {each["zone"]: each["cidr"] for each in subnet_plan(zones, str(private), prefix)}
+
+
+def service_endpoints(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """What tasks ask of AWS when they have no way to the internet: their images, their logs, their secrets.
+
+    Images come from ECR alone then, whose layers are kept in S3. Files need none: EFS has mount targets.
+    """
+    stores = {text.partition(":")[0] for service in services.values() for text in service["secrets"].values()}
+    return ["ecr.api", "ecr.dkr", "logs", "s3", *sorted(stores & {"secretsmanager", "ssm"})]
+
+
 def ssh_rules(sources: Iterable[Source]) -> list[Rule]:
     """Port 22 from each named address and nowhere else; an open port 22 is refused.
 

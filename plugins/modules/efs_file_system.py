@@ -3,10 +3,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.efs import AccessPoint, FileSystem, FileSystemError, FileSystems, converge, remove
+from ..module_utils.efs import (
+    AccessPoint,
+    FileSystem,
+    FileSystemError,
+    FileSystems,
+    converge,
+    remove,
+    unmount,
+)
 
 DOCUMENTATION = r"""
 ---
@@ -16,6 +26,8 @@ version_added: "0.2.0"
 description:
   - Makes an encrypted file system, a mount target in each subnet named and an access point for each volume
     named, or mends what differs.
+  - EFS allows one mount target in each zone, which all subnets of the zone reach. One that is there stays,
+    whichever subnet it is in, because running tasks lose their files when it goes.
   - Removes no mount target, no access point and no tag of an existing file system. An access point is never
     replaced by another one, because that leads to other files.
 options:
@@ -66,9 +78,11 @@ options:
     type: dict
     default: {}
   state:
-    description: C(absent) removes the file system with all the files in it.
+    description: >-
+      C(absent) removes the file system with all the files in it. C(unmounted) removes its mount targets, so
+      that the network can be removed, and keeps the files.
     type: str
-    choices: [present, absent]
+    choices: [present, unmounted, absent]
     default: present
   timeout:
     description: Seconds to wait for each part to become available.
@@ -128,7 +142,7 @@ def main() -> None:
             "security_groups": {"type": "list", "elements": "str", "default": []},
             "access_points": {"type": "dict", "default": {}},
             "resource_tags": {"type": "dict", "default": {}},
-            "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+            "state": {"type": "str", "choices": ["present", "unmounted", "absent"], "default": "present"},
             "timeout": {"type": "int", "default": 300},
         },
         supports_check_mode=True,
@@ -136,9 +150,18 @@ def main() -> None:
     params = module.params
     systems = FileSystems(module.client("efs"), timeout=params["timeout"])
     groups = tuple(sorted(params["security_groups"]))
+
+    def zones(subnets: Collection[str]) -> Mapping[str, str]:
+        found = module.client("ec2").describe_subnets(
+            Filters=[{"Name": "subnet-id", "Values": sorted(subnets)}]
+        )
+        return {each["SubnetId"]: each["AvailabilityZone"] for each in found["Subnets"]}
+
     try:
         if params["state"] == "absent":
             result = remove(systems, params["name"], check_mode=module.check_mode)
+        elif params["state"] == "unmounted":
+            result = unmount(systems, params["name"], check_mode=module.check_mode)
         else:
             wanted = FileSystem(
                 params["name"],
@@ -155,7 +178,7 @@ def main() -> None:
                     for name, point in params["access_points"].items()
                 },
             )
-            result = converge(systems, wanted, check_mode=module.check_mode)
+            result = converge(systems, wanted, zones, check_mode=module.check_mode)
     except FileSystemError as error:
         module.fail_json(msg=str(error))
     except (ClientError, BotoCoreError) as error:

@@ -221,3 +221,35 @@ def instances_outlive_the_control_plane(cloud: Cloud) -> None:
     finally:
         cloud.ec2.terminate_instances(InstanceIds=[instance])
     assert all(instance not in str(each.name) for each in cloud.engine.containers.list(all=True))
+
+
+def vpc_endpoints_keep_what_they_are_given(cloud: Cloud) -> None:
+    subnet = cloud.subnet()
+    first, second = (
+        cloud.ec2.create_security_group(GroupName=cloud.name(), Description="x", VpcId=subnet["VpcId"])[
+            "GroupId"
+        ]
+        for _ in range(2)
+    )
+    made = cloud.ec2.create_vpc_endpoint(
+        VpcId=subnet["VpcId"],
+        VpcEndpointType="Interface",
+        ServiceName=f"com.amazonaws.{cloud.settings.region}.logs",
+        SubnetIds=[subnet["SubnetId"]],
+        SecurityGroupIds=[first],
+        PrivateDnsEnabled=True,
+    )["VpcEndpoint"]["VpcEndpointId"]
+    assert _endpoint(cloud, made) == ([first], True)
+    cloud.ec2.modify_vpc_endpoint(
+        VpcEndpointId=made,
+        AddSecurityGroupIds=[second],
+        RemoveSecurityGroupIds=[first],
+        PrivateDnsEnabled=False,
+    )
+    assert _endpoint(cloud, made) == ([second], False)
+    cloud.ec2.delete_vpc_endpoints(VpcEndpointIds=[made])
+
+
+def _endpoint(cloud: Cloud, endpoint: str) -> tuple[list[str], bool | None]:
+    (found,) = cloud.ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"]
+    return [group["GroupId"] for group in found.get("Groups", [])], found.get("PrivateDnsEnabled")

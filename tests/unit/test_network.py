@@ -70,6 +70,33 @@ class TestSshRules:
             network.ssh_rules([source])
 
 
+def test_private_subnets_are_counted_from_the_middle() -> None:
+    assert network.private_subnet_plan(["a", "b"], "10.42.0.0/16", 20) == {
+        "a": "10.42.128.0/20",
+        "b": "10.42.144.0/20",
+    }
+
+
+@pytest.mark.parametrize(("zones", "prefix"), [(3, 18), (1, 16)])
+def test_private_subnets_need_room_beside_the_public_ones(zones: int, prefix: int) -> None:
+    with pytest.raises(ValueError, match="no room for a public and a private subnet"):
+        network.private_subnet_plan(list("abc")[:zones], "10.42.0.0/16", prefix)
+
+
+@pytest.mark.parametrize(
+    ("secrets", "added"),
+    [
+        ({}, []),
+        ({"TOKEN": "ssm:goals/token"}, ["ssm"]),
+        ({"TOKEN": "ssm:goals/token", "URL": "secretsmanager:goals/db#url"}, ["secretsmanager", "ssm"]),
+        ({"TOKEN": "vault:goals#token"}, []),
+    ],
+)
+def test_endpoints_are_what_tasks_need_to_start(secrets: dict[str, str], added: list[str]) -> None:
+    services: dict[str, dict[str, Any]] = {"api": {"secrets": secrets}, "web": {"secrets": {}}}
+    assert network.service_endpoints(services) == ["ecr.api", "ecr.dkr", "logs", "s3", *added]
+
+
 def test_http_rules_open_each_port_to_each_block() -> None:
     rules = network.http_rules([80, 443], ["0.0.0.0/0", "2001:db8::/32"])
     assert [(rule["ports"], rule.get("cidr_ip"), rule.get("cidr_ipv6")) for rule in rules] == [

@@ -117,3 +117,43 @@ def test_everything_is_tagged(ec2: Any, vpc: Any, subnets: Any) -> None:
         shown = tags(resource)
         assert shown.pop("Name").startswith(STACK)
         assert shown == {"slipway_app": "goals", "slipway_environment": "network"}
+
+
+@pytest.fixture(scope="module")
+def private(ec2: Any) -> Any:
+    zones = ("eu-central-1a", "eu-central-1b")
+    return [
+        only(ec2.describe_subnets(Filters=named(f"{STACK}-services-private-{zone}"))["Subnets"])
+        for zone in zones
+    ]
+
+
+def test_private_subnets_have_no_way_to_the_internet(ec2: Any, private: Any) -> None:
+    assert [subnet["CidrBlock"] for subnet in private] == ["10.42.128.0/20", "10.42.144.0/20"]
+    for subnet in private:
+        filters = [{"Name": "association.subnet-id", "Values": [subnet["SubnetId"]]}]
+        table = only(ec2.describe_route_tables(Filters=filters)["RouteTables"])
+        assert [route for route in table["Routes"] if route["DestinationCidrBlock"] == "0.0.0.0/0"] == []
+
+
+def test_endpoints_are_reached_from_them_by_the_services_alone(ec2: Any, private: Any) -> None:
+    everything = ec2.describe_vpc_endpoints()["VpcEndpoints"]
+    here = {
+        each["ServiceName"].removeprefix("com.amazonaws.eu-central-1."): each
+        for each in everything
+        if each["VpcId"] == private[0]["VpcId"]
+    }
+    assert sorted(here) == ["ecr.api", "ecr.dkr", "logs", "s3"]
+    assert sorted(here["logs"]["SubnetIds"]) == sorted(subnet["SubnetId"] for subnet in private)
+    groups = ec2.describe_security_groups(GroupIds=[each["GroupId"] for each in here["logs"]["Groups"]])
+    endpoints = only(groups["SecurityGroups"])
+    filters = [{"Name": "group-name", "Values": [f"{STACK}-services-services"]}]
+    services = only(ec2.describe_security_groups(Filters=filters)["SecurityGroups"])
+    assert {port_and_source[:2] for port_and_source in entrances(endpoints)} == {(443, services["GroupId"])}
+
+
+def test_nothing_is_left_of_the_other_choice(ec2: Any) -> None:
+    gateways = ec2.describe_nat_gateways(Filters=named(f"{STACK}-services-nat-eu-central-1a"))["NatGateways"]
+    assert [gateway["State"] for gateway in gateways] == ["deleted"]
+    names = [tag["Value"] for each in ec2.describe_addresses()["Addresses"] for tag in each.get("Tags", [])]
+    assert not [name for name in names if name.startswith(f"{STACK}-services-")]
