@@ -179,7 +179,7 @@ EXAMPLES = r"""
         description: NAT gateway
     user: goals
     database: goals
-    secret: goals-prod/mongodb
+    secret: goals/prod/mongodb
 """
 
 RETURN = r"""

@@ -18,7 +18,7 @@ from plugins.module_utils.atlas_api import ATTEMPTS, ApiKey, Atlas, AtlasError, 
 from plugins.module_utils.atlas_secret import TAG, password_of, with_user
 from plugins.modules import atlas_deployment
 
-SECRET = "goals-prod/mongodb"
+SECRET = "goals/prod/mongodb"
 WANTED = {
     "organization_id": ORGANIZATION,
     "project": "goals-prod",
@@ -213,6 +213,15 @@ class TestDrift:
         for params in ({**WANTED, **change}, WANTED):
             assert ansible.apply(params)["writes"] == [write]
             assert not ansible.apply(params)["changed"]
+
+    def test_it_is_waited_for(self, ansible: Ansible, cloud: Cloud) -> None:
+        ansible.apply(WANTED)
+        ansible.apply({**WANTED, "tier": "M30"})
+        cluster = cloud.project("goals-prod").clusters["goals-prod"]
+        assert cluster["stateName"] == "IDLE"
+        # One that others change serves all the while.
+        cluster |= {"stateName": "UPDATING", "looks": 10**9}
+        assert not ansible.apply({**WANTED, "tier": "M30", "timeout": 0})["changed"]
 
     def test_of_a_flexible_cluster(self, ansible: Ansible) -> None:
         ansible.apply(FLEX)
