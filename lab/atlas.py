@@ -140,6 +140,8 @@ class Cloud:
     # Passwords by user, as a database would check them.
     passwords: dict[str, str] = field(default_factory=dict)
     items_per_page: int = 500
+    # The address of every cluster, in place of one that names it.
+    address: str = ""
 
     def project(self, name: str) -> Project:
         """Give a project by its name."""
@@ -199,7 +201,7 @@ def _clusters(call: Call) -> Any:
         code = "CANNOT_USE_NON_FLEX_CLUSTER_IN_FLEX_API" if flex else "CANNOT_USE_FLEX_CLUSTER_IN_CLUSTER_API"
         raise Refused(HTTPStatus.BAD_REQUEST, code, f"Cluster {name} cannot be used in this API.")
     if method == "GET":
-        return _looked_at(project, cluster)
+        return _looked_at(call, cluster)
     if method == "PATCH":
         if not flex:
             _check_specs(body.get("replicationSpecs", []), cluster)
@@ -259,18 +261,18 @@ def _check_specs(specs: list[dict[str, Any]], cluster: dict[str, Any] | None) ->
                 raise Refused(HTTPStatus.BAD_REQUEST, "INVALID_ENUM_VALUE", "instanceSize")
 
 
-def _looked_at(project: Project, cluster: dict[str, Any]) -> dict[str, Any]:
+def _looked_at(call: Call, cluster: dict[str, Any]) -> dict[str, Any]:
     """Show a cluster, a look nearer to what it is becoming."""
     shown = _public(cluster)
     cluster["looks"] -= 1
     if cluster["looks"] <= 0 and cluster["stateName"] == "DELETING":
-        del project.clusters[cluster["name"]]
+        del call.project.clusters[cluster["name"]]
     elif cluster["looks"] <= 0:
         cluster["stateName"] = "IDLE"
         name = cluster["name"].lower()
         hosts = ",".join(f"{name}-shard-00-0{node}.ab1c2.mongodb.net:27017" for node in range(3))
         cluster["connectionStrings"] = {
-            "standardSrv": f"mongodb+srv://{name}.ab1c2.mongodb.net",
+            "standardSrv": call.cloud.address or f"mongodb+srv://{name}.ab1c2.mongodb.net",
             "standard": f"mongodb://{hosts}/?ssl=true&authSource=admin&replicaSet=atlas-{name}-shard-0",
         }
     return shown
@@ -494,7 +496,11 @@ def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    AtlasServer(parser.parse_args().port).serve_forever()
+    parser.add_argument("--address", default="", help="what every cluster answers at: mongodb://...")
+    arguments = parser.parse_args()
+    server = AtlasServer(arguments.port)
+    server.cloud.address = arguments.address
+    server.serve_forever()
 
 
 if __name__ == "__main__":

@@ -7,7 +7,7 @@ import string
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
 
 from .atlas_api import AtlasError
 
@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 ALPHABET = string.ascii_letters + string.digits
 PASSWORD_LENGTH = 32
+# Users are kept in admin; the others are what Atlas advises.
+OPTIONS = {"authSource": "admin", "retryWrites": "true", "w": "majority"}
 # Says of which cluster a secret holds the address, and that it was written here.
 TAG = "slipway_atlas_cluster"
 
@@ -75,15 +77,16 @@ def new_password() -> str:
 
 
 def with_user(address: str, user: str, password: str, database: str) -> str:
-    """Give an address with user, password and database.
+    """Give an address with user, password and database, and the options that it has and those of Atlas.
 
     >>> with_user("mongodb+srv://goals.ab1c.mongodb.net", "goals", "p/w", "goals")
     'mongodb+srv://goals:p%2Fw@goals.ab1c.mongodb.net/goals?authSource=admin&retryWrites=true&w=majority'
     """
     scheme, _separator, rest = address.partition("://")
-    hosts = rest.partition("/")[0]
+    place, _question, query = rest.partition("?")
+    hosts = place.partition("/")[0]
     login = f"{quote(user, safe='')}:{quote(password, safe='')}"
-    options = "authSource=admin&retryWrites=true&w=majority"
+    options = urlencode({**OPTIONS, **dict(parse_qsl(query))})
     return f"{scheme}://{login}@{hosts}/{quote(database, safe='')}?{options}"
 
 

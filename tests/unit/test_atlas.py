@@ -485,5 +485,13 @@ def test_a_password_is_quoted_and_read_back(password: str) -> None:
     assert password_of(value, "goals") == ""
 
 
+def test_the_options_of_an_address_stay() -> None:
+    value = with_user("mongodb://a:27017,b:27017/?tls=true&replicaSet=x&w=1", "u", "p", "goals")
+    assert value == (
+        "mongodb://u:p@a:27017,b:27017/goals?authSource=admin&retryWrites=true&w=1&tls=true&replicaSet=x"
+    )
+    assert password_of(value, "u") == "p"
+
+
 def test_an_address_is_a_block_of_one() -> None:
     assert entries(["203.0.113.7", "sg-1"]) == [Entry("203.0.113.7/32"), Entry("sg-1")]
