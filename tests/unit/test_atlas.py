@@ -4,6 +4,7 @@ import json
 import threading
 from collections.abc import Iterator
 from http import HTTPStatus
+from http.client import HTTPConnection
 from typing import Any
 
 import boto3
@@ -476,6 +477,61 @@ class TestApi:
         closed.server_close()
         with pytest.raises(AtlasError, match="does not answer"):
             Atlas(ApiKey(*API_KEY), closed.url, sleep=pauses.append).find("groups", "byName", "p")
+
+
+class TestStandIn:
+    """What the stand-in would not let pass, so that passing means something."""
+
+    def ask(self, server: AtlasServer, method: str = "GET", body: Any = None, **headers: str) -> Any:
+        given = {name.replace("_", "-"): value for name, value in headers.items()}
+        connection = HTTPConnection("127.0.0.1", server.server_port)
+        connection.request(method, "/api/atlas/v2/groups", json.dumps(body) if body else None, given)
+        answer = connection.getresponse()
+        found = answer.status, json.loads(answer.read())["errorCode"], answer.getheader("WWW-Authenticate")
+        connection.close()
+        return found
+
+    def token(self, server: AtlasServer) -> str:
+        server.cloud.tokens.add("known")
+        return "Bearer known"
+
+    def test_nobody_in_particular(self, server: AtlasServer) -> None:
+        for headers in ({}, {"Authorization": "Bearer guessed"}, {"Authorization": "Basic Zm9vOmJhcg=="}):
+            status, code, challenge = self.ask(server, **headers)
+            assert (status, code) == (401, "UNAUTHORIZED")
+            assert challenge.startswith('Digest realm="MMS Public API"')
+
+    def test_a_digest_of_another_key_or_nonce(self, server: AtlasServer) -> None:
+        parts = {
+            "username": API_KEY[0],
+            "realm": "MMS Public API",
+            "uri": "/api/atlas/v2/groups",
+            "nc": "00000001",
+            "cnonce": "x",
+            "qop": "auth",
+            "response": "0" * 32,
+        }
+        _status, _code, challenge = self.ask(server)
+        for nonce in (challenge.split('nonce="')[1].split('"')[0], "made-up"):
+            given = ", ".join(f'{name}="{value}"' for name, value in {**parts, "nonce": nonce}.items())
+            assert self.ask(server, Authorization=f"Digest {given}")[0] == 401
+
+    @pytest.mark.parametrize("accept", ["application/json", "application/vnd.atlas.2022-01-01+json"])
+    def test_another_version(self, server: AtlasServer, accept: str) -> None:
+        answer = self.ask(server, Authorization=self.token(server), Accept=accept)
+        assert answer[:2] == (406, "INVALID_VERSION_DATE")
+
+    @pytest.mark.parametrize(
+        ("body", "code"),
+        [
+            ({"name": "p", "orgId": ORGANIZATION, "x": 1}, "INVALID_ATTRIBUTE"),
+            ({"name": "p"}, "MISSING_ATTRIBUTE"),
+        ],
+    )
+    def test_another_body(self, server: AtlasServer, body: dict[str, Any], code: str) -> None:
+        media_type = "application/vnd.atlas.2023-01-01+json"
+        headers = {"Authorization": self.token(server), "Accept": media_type, "Content_Type": media_type}
+        assert self.ask(server, "POST", body, **headers)[:2] == (400, code)
 
 
 @pytest.mark.parametrize("password", ["plain", "p/w:@?#%[]", "ünïcode"])
