@@ -10,7 +10,6 @@ from plugins.module_utils.atlas_api import Atlas, ServiceAccount
 from tests.e2e.environment import ROOT, aws
 
 STACK = "goals-atlas"
-SECRET = "goals/atlas/mongodb"
 VARS = yaml.safe_load((ROOT / "molecule/atlas/vars/main.yml").read_text())
 
 
@@ -49,7 +48,7 @@ def test_who_may_connect(atlas: Atlas, project: str) -> None:
 
 
 def test_the_secret_was_written_once() -> None:
-    manager = aws("secretsmanager")
-    value = manager.get_secret_value(SecretId=SECRET)["SecretString"]
+    manager, name = aws("secretsmanager"), "goals/atlas/mongodb"
+    value = manager.get_secret_value(SecretId=name)["SecretString"]
     assert re.fullmatch(rf"mongodb\+srv://goals:\w{{32}}@{STACK}\.ab1c2\.mongodb\.net/goals\?.*", value)
-    assert len(manager.list_secret_version_ids(SecretId=SECRET, IncludeDeprecated=True)["Versions"]) == 1
+    assert len(manager.list_secret_version_ids(SecretId=name, IncludeDeprecated=True)["Versions"]) == 1
