@@ -368,6 +368,11 @@ class Handler(BaseHTTPRequestHandler):
     def _do(self) -> None:
         length = int(self.headers.get("Content-Length") or 0)
         raw = self.rfile.read(length)
+        if (self.command, self.path) == ("DELETE", "/"):
+            self._reply(HTTPStatus.OK, {}, {})
+            # Only now: the process may end before its answer is sent.
+            threading.Thread(target=self.server.shutdown).start()
+            return
         try:
             status, answer = self._answer(raw)
         except Refused as refused:
@@ -390,9 +395,6 @@ class Handler(BaseHTTPRequestHandler):
     def _answer(self, raw: bytes) -> tuple[HTTPStatus, Any]:
         cloud = self.server.cloud
         url = urlsplit(self.path)
-        if url.path == "/" and self.command == "DELETE":
-            threading.Thread(target=self.server.shutdown).start()
-            return HTTPStatus.OK, {}
         if url.path == "/api/oauth/token" and self.command == "POST":
             return HTTPStatus.OK, self._token(raw)
         self._authenticate()
