@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from .ecs_api import batches
-from .secret_store import SSM_AT_ONCE, Reference, References
+from .secret_store import SSM_AT_ONCE, TO_BE_MADE, Reference, References
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -23,10 +23,12 @@ def find(
     references: References,
     secrets_manager: Callable[[], SecretsManagerClient],
     parameter_store: Callable[[], SSMClient],
+    expected: Collection[str] = (),
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Give for each service and variable `arn`, as a container definition's valueFrom has it, and `version`.
 
     A secret of Secrets Manager is pinned to its version: a task definition always means the same value.
+    `expected` names secrets that will be made, and may be missing.
 
     Raises:
         PlaceError: some do not exist.
@@ -39,6 +41,8 @@ def find(
     stored = {place.name for place in wanted.values() if place.store == "secretsmanager"}
     parameters = {place.name for place in wanted.values() if place.store == "ssm"}
     secrets = _secrets(stored, secrets_manager()) if stored else {}
+    for name in stored & set(expected) - set(secrets):
+        secrets[name] = {"arn": TO_BE_MADE, "version": ""}
     values = _parameters(parameters, parameter_store()) if parameters else {}
     missing = sorted((stored - set(secrets)) | (parameters - set(values)))
     if missing:

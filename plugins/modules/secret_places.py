@@ -23,6 +23,11 @@ options:
       C(secretsmanager:name), C(secretsmanager:name#key) and C(ssm:name).
     type: dict
     required: true
+  expected:
+    description: Names of secrets that this run makes. In check mode they may be missing.
+    type: list
+    elements: str
+    default: []
 attributes:
   check_mode:
     support: full
@@ -56,13 +61,18 @@ places:
 def main() -> None:
     """Run as a module."""
     module = AnsibleAWSModule(
-        argument_spec={"references": {"type": "dict", "required": True}}, supports_check_mode=True
+        argument_spec={
+            "references": {"type": "dict", "required": True},
+            "expected": {"type": "list", "elements": "str", "default": []},
+        },
+        supports_check_mode=True,
     )
     try:
         places = find(
             module.params["references"],
             lambda: module.client("secretsmanager"),
             lambda: module.client("ssm"),
+            module.params["expected"] if module.check_mode else (),
         )
     except PlaceError as error:
         module.fail_json(msg=str(error))
