@@ -9,6 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 LAB := lab/.venv/bin/python -m lab
 TESTS ?= tests
+TARGET ?= ec2
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -22,8 +23,8 @@ engine: setup ## Install and start a Docker engine where none answers
 lab: engine ## Start the embedded cloud
 	@$(LAB) up
 
-demo: lab ## Deploy the sample application on the embedded cloud
-	@tools/demo.sh
+demo: lab ## Deploy the sample application on the embedded cloud (TARGET=ecs for Fargate)
+	@tools/demo.sh $(TARGET)
 
 demo-down: ## Remove every trace of the demo
 	@tools/demo-down.sh

@@ -8,7 +8,7 @@ if [[ -x lab/.venv/bin/python ]]; then
   lab/.venv/bin/python -m lab down "$@"
   docker image ls --quiet --filter label=slipway.app=goals | sort -u | xargs --no-run-if-empty docker image rm --force >/dev/null
 fi
-rm -rf .slipway/goals-local
+rm -rf .slipway/goals-local .slipway/goals-finished
 if [[ -e .lab/engine-is-ours ]]; then
   echo "==> Stopping the Docker engine that 'make engine' started"
   if [[ -d /run/systemd/system ]]; then

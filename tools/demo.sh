@@ -1,12 +1,28 @@
 #!/usr/bin/env bash
-# Deploys the sample application on the embedded cloud and says what to try next.
+# Deploys the sample application on the embedded cloud and says what to try next: TARGET is ec2 or ecs.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-echo "==> ansible-playbook deploy.yml -i local"
-.venv/bin/ansible-playbook deploy.yml -i local "$@"
+case ${1:-} in
+  ec2)
+    inventory=(-i local)
+    look="ansible app_hosts -i local -b -m ansible.builtin.command -a 'docker ps'"
+    ;;
+  ecs)
+    inventory=(-i examples/09-finished -e @inventories/local/group_vars/lab.yml)
+    inventory+=(-e app_url=http://goals-finished.alb.localhost:4566)
+    look="docker ps --filter label=ministack=ecs"
+    ;;
+  *)
+    echo "TARGET=${1:-}: expected ec2 or ecs, as in: make demo TARGET=ecs" >&2
+    exit 2
+    ;;
+esac
 
-url=$(.venv/bin/ansible localhost -i local -m ansible.builtin.debug -a 'msg={{ app_url }}' |
+echo "==> ansible-playbook deploy.yml ${inventory[*]}"
+.venv/bin/ansible-playbook deploy.yml "${inventory[@]}"
+
+url=$(.venv/bin/ansible localhost "${inventory[@]}" -m ansible.builtin.debug -a 'msg={{ app_url }}' |
   sed -n "s/.*\(http[^\"' ]*\).*/\1/p" | head -n 1)
 cat <<EOF
 
@@ -17,10 +33,10 @@ The goals application answers at
 Try next, in another terminal or now (source .venv/bin/activate first):
 
     curl $url/goals                                        # the API, through the load balancer
-    ansible-playbook deploy.yml -i local                   # again: nothing changes
-    ansible-playbook deploy.yml -i local --check --diff    # the plan; changes nothing
+    ansible-playbook deploy.yml ${inventory[*]}                   # again: nothing changes
+    ansible-playbook deploy.yml ${inventory[*]} --check --diff    # the plan; changes nothing
     \$EDITOR examples/goals/backend/src/app.js              # change something, then deploy: no request is lost
-    ansible app_hosts -i local -b -m ansible.builtin.command -a 'docker ps'
+    $look
     make demo-down                                         # remove every trace
 
 EOF
