@@ -20,6 +20,8 @@ class FilterModule:
             ecs_views.ecs_services,
             ecs_views.execution_statements,
             ecs_views.rollouts,
+            ecs_views.scheduled_tasks,
+            ecs_views.scheduler_statements,
             ecs_views.task_definitions,
             ecs_views.task_statements,
             ecs_views.volume_places,

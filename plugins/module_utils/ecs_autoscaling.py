@@ -11,7 +11,7 @@ import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
@@ -421,7 +421,7 @@ def converge(
     :param label: gives the resource label of the service's target group; asked only where one is needed
     """
     typed = checked(scaling.service, given, scaling.shapes)
-    wanted = labelled(without_past(typed, datetime.now(UTC)), label)
+    wanted = labelled(without_past(typed, datetime.now(timezone.utc)), label)
     actual = scaling.find()
     change = compare(wanted, actual, scaling.shapes)
     were = scaling.tags() if tags is not None else {}

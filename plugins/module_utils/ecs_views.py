@@ -5,6 +5,7 @@ The shapes are those of the ECS API: RegisterTaskDefinition and CreateService.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -311,6 +312,80 @@ def _action(schedule: Mapping[str, Any]) -> dict[str, Any]:
         "Timezone": schedule["timezone"],
         "ScalableTargetAction": {name: value for name, value in bounds.items() if value is not None},
     }
+
+
+def scheduled_tasks(
+    services: Services,
+    revisions: Mapping[str, str],
+    *,
+    cluster: str,
+    role: str,
+    subnets: list[str],
+    security_groups: list[str],
+    public_addresses: bool,
+    capacity: list[Mapping[str, Any]],
+) -> dict[str, dict[str, Any]]:
+    """Give each scheduled task as CreateSchedule of EventBridge Scheduler takes it."""
+    return {
+        f"{name}-{task['name']}": {
+            "ScheduleExpression": task["expression"],
+            "ScheduleExpressionTimezone": task["timezone"],
+            "FlexibleTimeWindow": {"Mode": "OFF"},
+            "Target": {
+                "Arn": f"{revisions[name].rpartition(':task-definition/')[0]}:cluster/{cluster}",
+                "RoleArn": role,
+                # A start that fails is tried again, but no task is to come hours after its time.
+                "RetryPolicy": {"MaximumEventAgeInSeconds": 3600},
+                "EcsParameters": {
+                    "TaskDefinitionArn": revisions[name],
+                    "CapacityProviderStrategy": [dict(share) for share in capacity],
+                    "NetworkConfiguration": {
+                        "awsvpcConfiguration": {
+                            "Subnets": subnets,
+                            # None yet in a first plan, and the API takes no empty list.
+                            **({"SecurityGroups": security_groups} if security_groups else {}),
+                            "AssignPublicIp": "ENABLED" if public_addresses else "DISABLED",
+                        }
+                    },
+                    "EnableECSManagedTags": True,
+                },
+                "Input": json.dumps(
+                    {"containerOverrides": [{"name": name, "command": task["command"]}]}, sort_keys=True
+                ),
+            },
+        }
+        for name, service in services.items()
+        for task in service["scheduled_tasks"]
+    }
+
+
+def scheduler_statements(
+    services: Services, roles: list[str], *, stack: str, region: str, account: str, partition: str = "aws"
+) -> list[dict[str, Any]]:
+    """Give the statements that let EventBridge Scheduler run the tasks of one cluster, with their roles."""
+    if not any(service["scheduled_tasks"] for service in services.values()):
+        return []
+    ecs = f"arn:{partition}:ecs:{region}:{account}"
+    return [
+        {
+            "Effect": "Allow",
+            "Action": "ecs:RunTask",
+            "Resource": f"{ecs}:task-definition/{stack}-*:*",
+            "Condition": {"ArnEquals": {"ecs:cluster": f"{ecs}:cluster/{stack}"}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "ecs:TagResource",
+            "Resource": f"{ecs}:task/{stack}/*",
+            "Condition": {"StringEquals": {"ecs:CreateAction": "RunTask"}},
+        },
+        {
+            "Effect": "Allow",
+            "Action": "iam:PassRole",
+            "Resource": roles,
+            "Condition": {"StringEquals": {"iam:PassedToService": "ecs-tasks.amazonaws.com"}},
+        },
+    ]
 
 
 def _deployment(service: Mapping[str, Any], *, rollback: bool) -> dict[str, Any]:

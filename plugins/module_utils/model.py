@@ -15,12 +15,13 @@ from .model_rules import DEV_RULES, HOST_RULES, RULES, Finding, Rule, bind_mount
 from .model_schema import SERVICE, SERVICE_NAME
 from .model_shape import kind, read
 from .scale_rules import SCALE_RULES, hosts_do_not_scale
+from .task_rules import TASK_RULES, hosts_schedule_nothing
 
 ROOT = "app_services"
 #: Rules of one deploy_target alone.
 TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {
     "dev": DEV_RULES,
-    "ec2": (*HOST_RULES, hosts_do_not_scale),
+    "ec2": (*HOST_RULES, hosts_do_not_scale, hosts_schedule_nothing),
     "ecs": FARGATE_RULES,
 }
 
@@ -115,7 +116,7 @@ def _check(
         checks.end_stage()
     good = _read(services, checks, paths)
     checks.end_stage()
-    for rule in (*RULES, *SCALE_RULES, *TARGET_RULES.get(deploy_target, ())):
+    for rule in (*RULES, *SCALE_RULES, *TASK_RULES, *TARGET_RULES.get(deploy_target, ())):
         _report(rule(good), checks, paths)
     checks.end_stage()
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Any
 
@@ -220,6 +220,13 @@ HEALTH_CHECK = Option(
 
 _LEAST = 0
 _MOST = 5000
+_CRON = r"cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\)"
+_CRON_REMEDY = "AWS's cron has six fields, of which day of month or day of week is ?: cron(0 22 * * ? *)"
+_TIMEZONE = _text(
+    "a time zone of the IANA database, such as Europe/Berlin",
+    r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*",
+    default="UTC",
+)
 SCHEDULE = Option(
     "record",
     "a mapping with name, expression, and min, max or both",
@@ -229,16 +236,11 @@ SCHEDULE = Option(
         ),
         "expression": _text(
             "cron(<six fields>), rate(<number> <minutes, hours or days>) or at(<yyyy-mm-ddThh:mm:ss>)",
-            r"cron\((\S+ ){5}\S+\)|rate\([1-9]\d* (minute|hour|day)s?\)"
-            r"|at\(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\)",
+            _CRON + r"|at\(\d{4}-[01]\d-[0-3]\dT[0-2]\d:[0-5]\d:[0-5]\d\)",
             required=True,
-            remedy="AWS's cron has six fields, of which day of month or day of week is ?: cron(0 22 * * ? *)",
+            remedy=_CRON_REMEDY,
         ),
-        "timezone": _text(
-            "a time zone of the IANA database, such as Europe/Berlin",
-            r"[A-Za-z0-9_+-]+(/[A-Za-z0-9_+-]+)*",
-            default="UTC",
-        ),
+        "timezone": _TIMEZONE,
         "min": _whole("tasks at the least from then on", _LEAST, _MOST),
         "max": _whole("tasks at the most from then on", _LEAST, _MOST),
     },
@@ -258,6 +260,26 @@ SCALE = Option(
         "schedules": Option(
             "list", "a list of mappings with name, expression, min and max", default=[], element=SCHEDULE
         ),
+    },
+)
+
+SCHEDULED_TASK = Option(
+    "record",
+    "a mapping with name, command and expression",
+    options={
+        "name": _text(
+            "a name of 1 to 31 letters, digits, hyphens and underscores",
+            r"[A-Za-z0-9_-]{1,31}",
+            required=True,
+        ),
+        "command": replace(_COMMAND, required=True),
+        "expression": _text(
+            "cron(<six fields>) or rate(<number> <minutes, hours or days>)",
+            _CRON,
+            required=True,
+            remedy=_CRON_REMEDY,
+        ),
+        "timezone": _TIMEZONE,
     },
 )
 
@@ -335,6 +357,12 @@ SERVICE = Option(
         "memory": _whole("MiB of memory", 6, 1048576, default=512),
         "replicas": _whole("how many containers", 1, 100, default=1),
         "scale": SCALE,
+        "scheduled_tasks": Option(
+            "list",
+            "a list of mappings with name, command and expression",
+            default=[],
+            element=SCHEDULED_TASK,
+        ),
         "depends_on": Option(
             "list",
             "a list of names of services",

@@ -84,7 +84,7 @@ def schedules(services: Services) -> Iterator[Finding]:
                 yield Finding(
                     name, key, "neither min nor max", "what changes at that time", "add min, max or both"
                 )
-            if schedule["timezone"] and not _zone_exists(schedule["timezone"]):
+            if schedule["timezone"] and not zone_exists(schedule["timezone"]):
                 yield Finding(
                     name,
                     f"{key}.timezone",
@@ -122,7 +122,7 @@ def _bounds(scale: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
         yield f"scale.schedules[{index}]", schedule
 
 
-def _zone_exists(name: str) -> bool:
+def zone_exists(name: str) -> bool:
     """Tell whether there is such a time zone; where this machine knows none at all, AWS will tell."""
     try:
         ZoneInfo(name)

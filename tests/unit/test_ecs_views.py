@@ -1,5 +1,6 @@
 """What ECS renders from the model is what its API takes, and says what the model says."""
 
+import json
 from typing import Any
 
 import botocore.session
@@ -43,9 +44,9 @@ PLACES = {
 }
 
 
-def request(operation: str, parameters: dict[str, Any]) -> None:
+def request(operation: str, parameters: dict[str, Any], service: str = "ecs") -> None:
     """Fail with every fault of a request, as botocore would name them."""
-    model = botocore.session.get_session().get_service_model("ecs")
+    model = botocore.session.get_session().get_service_model(service)
     shape = model.operation_model(operation).input_shape
     assert shape
     report = ParamValidator().validate(parameters, shape)
@@ -154,6 +155,59 @@ def test_a_new_service_that_scales_begins_within_its_bounds(replicas: int, count
         capacity=[],
     )
     assert rendered["backend"]["desiredCount"] == count
+
+
+@pytest.mark.parametrize("security_groups", [["sg-1"], []], ids=["deployed", "first plan"])
+def test_a_scheduled_task_is_like_those_of_its_service(security_groups: list[str]) -> None:
+    tasks = [
+        {"name": "cleanup", "command": ["node", "cleanup.js", 7], "expression": "rate(1 hour)"},
+        {
+            "name": "report",
+            "command": ["report"],
+            "expression": "cron(0 3 * * ? *)",
+            "timezone": "Europe/Berlin",
+        },
+    ]
+    scheduling = effective_services(
+        {"backend": {**SERVICES["backend"], "scheduled_tasks": tasks}}, "none", "", {}
+    )
+    revision = "arn:aws:ecs:eu-central-1:123456789012:task-definition/goals-prod-backend:7"
+    rendered = ecs_views.scheduled_tasks(
+        scheduling,
+        {"backend": revision},
+        cluster="goals-prod",
+        role="arn:aws:iam::123456789012:role/goals-prod-scheduler",
+        subnets=["subnet-1"],
+        security_groups=security_groups,
+        public_addresses=True,
+        capacity=[{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+    )
+    assert sorted(rendered) == ["backend-cleanup", "backend-report"]
+    for name, schedule in rendered.items():
+        request("CreateSchedule", {"Name": name, **schedule}, "scheduler")
+    assert rendered["backend-report"]["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    target = rendered["backend-cleanup"]["Target"]
+    assert target["Arn"] == "arn:aws:ecs:eu-central-1:123456789012:cluster/goals-prod"
+    assert target["EcsParameters"]["TaskDefinitionArn"] == revision
+    overrides = json.loads(target["Input"])["containerOverrides"]
+    assert overrides == [{"name": "backend", "command": ["node", "cleanup.js", "7"]}]
+
+
+def test_the_scheduler_may_run_the_tasks_of_the_cluster_and_pass_their_two_roles(
+    services: dict[str, Any],
+) -> None:
+    place = {"stack": "goals-prod", "region": "eu-central-1", "account": "123456789012"}
+    assert ecs_views.scheduler_statements(services, ["arn:execution", "arn:task"], **place) == []
+    task = {"name": "cleanup", "command": ["x"], "expression": "rate(1 hour)"}
+    scheduling = effective_services(
+        {"backend": {**SERVICES["backend"], "scheduled_tasks": [task]}}, "none", "", {}
+    )
+    statements = ecs_views.scheduler_statements(scheduling, ["arn:execution", "arn:task"], **place)
+    by_action = {statement["Action"]: statement for statement in statements}
+    assert set(by_action) == {"ecs:RunTask", "ecs:TagResource", "iam:PassRole"}
+    assert by_action["iam:PassRole"]["Resource"] == ["arn:execution", "arn:task"]
+    assert by_action["ecs:RunTask"]["Resource"].endswith(":task-definition/goals-prod-*:*")
+    assert "*" not in str(by_action["ecs:RunTask"]["Condition"])
 
 
 def test_a_container_is_as_confined_as_on_a_host(definitions: dict[str, Any]) -> None:

@@ -148,6 +148,40 @@ def test_what_no_load_balancer_counts_and_what_writes_a_volume_does_not_scale_so
     }
 
 
+TASK = {"name": "cleanup", "command": ["node", "cleanup.js"], "expression": "rate(1 hour)"}
+
+
+@pytest.mark.parametrize(
+    ("change", "key", "found"),
+    [
+        ({"name": "x" * 32}, "scheduled_tasks[0].name", "xxx"),
+        ({"command": None}, "scheduled_tasks[0].command", "missing"),
+        ({"command": "node cleanup.js"}, "scheduled_tasks[0].command", "text"),
+        ({"expression": "at(2999-01-01T00:00:00)"}, "scheduled_tasks[0].expression", "at(2999"),
+        ({"timezone": "Berlin"}, "scheduled_tasks[0].timezone", "Berlin"),
+    ],
+)
+def test_a_scheduled_task_has_one_fault_for_each_mistake(
+    change: dict[str, Any], key: str, found: str
+) -> None:
+    faults = check({"web": {**WEB, "scheduled_tasks": [{**TASK, **change}]}}, target="ecs")
+    assert list(faults) == [f"app_services.web.{key}"]
+    assert found in faults[f"app_services.web.{key}"]
+
+
+def test_scheduled_tasks_are_for_ecs_and_for_services_without_volumes() -> None:
+    assert check({"web": {**WEB, "scheduled_tasks": [TASK]}}, target="ecs") == {}
+    assert check({"web": {**WEB, "scheduled_tasks": [TASK]}}, target="dev") == {}
+    assert (
+        "on hosts" in check({"web": {**WEB, "scheduled_tasks": [TASK]}})["app_services.web.scheduled_tasks"]
+    )
+    both = check({"web": {**WEB, "scheduled_tasks": [TASK, TASK]}}, target="ecs")
+    assert list(both) == ["app_services.web.scheduled_tasks[1].name"]
+    assert list(check({"db": {**DB, "scheduled_tasks": [TASK]}}, target="ecs")) == [
+        "app_services.db.scheduled_tasks"
+    ]
+
+
 def test_a_development_environment_runs_a_model_that_scales() -> None:
     whole = {
         **SCALE,

@@ -59,3 +59,7 @@ def test_each_role_may_do_what_it_needs_and_no_more(files: Any) -> None:
     mount = only(statements("task"))
     assert set(mount["Action"]) == {"elasticfilesystem:ClientMount", "elasticfilesystem:ClientWrite"}
     assert mount["Resource"].endswith(files["FileSystemId"])
+    scheduler = {statement["Action"]: statement for statement in statements("scheduler")}
+    assert set(scheduler) == {"ecs:RunTask", "ecs:TagResource", "iam:PassRole"}
+    passed = {arn.rpartition("/")[2] for arn in scheduler["iam:PassRole"]["Resource"]}
+    assert passed == {f"{STACK}-execution", f"{STACK}-task"}

@@ -83,6 +83,21 @@ def test_a_failing_deployment_is_broken_off(service: Any) -> None:
     assert breaker == {"enable": True, "rollback": True}
 
 
+def test_the_task_that_shall_run_at_night_is_scheduled_as_one_of_the_service(service: Any) -> None:
+    scheduler = aws("scheduler")
+    (found,) = scheduler.list_schedules(GroupName=STACK)["Schedules"]
+    assert found["Name"] == "web-cleanup"
+    schedule = scheduler.get_schedule(GroupName=STACK, Name="web-cleanup")
+    assert schedule["ScheduleExpression"] == "cron(0 3 * * ? *)"
+    assert schedule["ScheduleExpressionTimezone"] == "Europe/Berlin"
+    target = schedule["Target"]
+    assert target["Arn"] == service["clusterArn"]
+    assert target["EcsParameters"]["TaskDefinitionArn"] == service["taskDefinition"]
+    overrides = json.loads(target["Input"])["containerOverrides"]
+    assert overrides == [{"name": "web", "command": ["node", "cleanup.js"]}]
+    aws("iam").get_role(RoleName=target["RoleArn"].rpartition("/")[2])
+
+
 def once(program: str, **variables: Any) -> Run:
     command = ["node", "--eval", program]
     given = {

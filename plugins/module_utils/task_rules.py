@@ -1,0 +1,63 @@
+"""Rules about `scheduled_tasks`, the commands that are run at certain times."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from .model_rules import Finding, Services
+from .scale_rules import zone_exists
+
+
+def scheduled_tasks(services: Services) -> Iterator[Finding]:
+    """A scheduled task has a name of its own and follows a clock that exists."""
+    for name, service in services.items():
+        seen = set()
+        for index, task in enumerate(service["scheduled_tasks"] or []):
+            key = f"scheduled_tasks[{index}]"
+            if task["name"] in seen:
+                yield Finding(
+                    name,
+                    f"{key}.name",
+                    f"{task['name']}, as another scheduled task is named",
+                    "a name of its own",
+                    "rename it",
+                )
+            seen.add(task["name"])
+            if task["timezone"] and not zone_exists(task["timezone"]):
+                yield Finding(
+                    name,
+                    f"{key}.timezone",
+                    task["timezone"],
+                    "a time zone of the IANA database, such as Europe/Berlin",
+                    "correct its name",
+                )
+
+
+def tasks_of_single_writer(services: Services) -> Iterator[Finding]:
+    """Two processes never share a volume."""
+    for name, service in services.items():
+        if service["scheduled_tasks"] and service["volumes"]:
+            yield Finding(
+                name,
+                "scheduled_tasks",
+                "scheduled tasks of a service with volumes",
+                "none: a task like the service's own would write its volumes too, which damages them",
+                "give them to a service without volumes",
+            )
+
+
+def hosts_schedule_nothing(services: Services) -> Iterator[Finding]:
+    """What runs on hosts is containers that stay."""
+    for name, service in services.items():
+        if service["scheduled_tasks"]:
+            yield Finding(
+                name,
+                "scheduled_tasks",
+                "scheduled tasks on hosts",
+                "none: EventBridge Scheduler starts tasks on ECS only",
+                "set them in the environments with deploy_target: ecs only, or to null here",
+            )
+
+
+#: Wherever a model is checked.
+TASK_RULES = (scheduled_tasks, tasks_of_single_writer)
