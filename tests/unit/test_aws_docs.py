@@ -11,8 +11,17 @@ import pytest
 TEXT = (Path(__file__).resolve().parents[2] / "docs/aws.md").read_text()
 # IAM's name of a service, where it is not that of its API.
 MODELS = {"elasticfilesystem": "efs", "elasticloadbalancing": "elbv2"}
-# Asked for beside an operation, and none itself.
-PERMISSIONS_ONLY = {"iam:PassRole"}
+# Asked for beside an operation, or under another name than its, and none itself.
+PERMISSIONS_ONLY = {
+    "iam:PassRole",
+    "s3:GetBucketPublicAccessBlock",
+    "s3:GetEncryptionConfiguration",
+    "s3:GetLifecycleConfiguration",
+    "s3:ListBucket",
+    "s3:PutBucketPublicAccessBlock",
+    "s3:PutEncryptionConfiguration",
+    "s3:PutLifecycleConfiguration",
+}
 POLICIES: list[dict[str, Any]] = [
     json.loads(block) for block in re.findall(r"```json\n(.*?)```", TEXT, re.DOTALL)
 ]
