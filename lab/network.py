@@ -51,7 +51,7 @@ def ensure(settings: Settings, client: docker.DockerClient) -> None:
 def instances(settings: Settings, client: docker.DockerClient) -> list[Container]:
     """The containers that are the lab's instances, whatever their state."""
     label = f"{LAB_LABEL}={settings.network}"
-    return list(client.containers.list(all=True, filters={"label": label}))
+    return list(client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
 
 def containers(settings: Settings, client: docker.DockerClient) -> list[Container]:
@@ -110,7 +110,7 @@ def remove(settings: Settings, client: docker.DockerClient) -> None:
 def _of_ministack(settings: Settings, client: docker.DockerClient) -> list[Container]:
     """What MiniStack itself started (tasks, functions) and left behind because it was killed."""
     label = f"ministack.instance={socket.gethostname()}:{settings.port}"
-    return list(client.containers.list(all=True, filters={"label": label}))
+    return list(client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
 
 
 def _find(settings: Settings, client: docker.DockerClient) -> Network | None:

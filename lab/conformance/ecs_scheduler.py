@@ -223,18 +223,18 @@ def _start(key: str, service: Record, primary: Record, count: int) -> None:
         "tags": service.get("tags", []) if service.get("propagateTags") == "SERVICE" else [],
         "_deploymentId": primary["id"],
     }
-    for answer in [ecs._run_task(dict(request)) for _ in range(count)]:
-        if answer[0] == 200:
-            continue
-        if not primary.get("_unplaced"):
-            primary["_unplaced"] = True
-            tell(service, f"was unable to place a task. Reason: {answer[2].decode()}")
-        return
+    answers = [ecs._run_task(dict(request)) for _ in range(count)]
+    refusal = next((answer[2].decode() for answer in answers if answer[0] != 200), "")
+    if refusal and not primary.get("_unplaced"):
+        primary["_unplaced"] = True
+        tell(service, f"was unable to place a task. Reason: {refusal}")
     started = [
         task
         for task in tasks_of(service)
         if task.get("_deployment_id") == primary["id"] and "_born" not in task
     ]
+    if not started:
+        return
     for task in started:
         task["_born"] = time.time()
     identifiers = " ".join(f"(task {task['taskArn'].rsplit('/', 1)[-1]})" for task in started)

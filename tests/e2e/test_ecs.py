@@ -73,15 +73,43 @@ def test_releases_and_changes_of_scale_lose_no_request(shop: Environment, contex
     assert set(result.versions) == {"1", "2", "3"}
 
 
-def test_a_version_that_ends_at_its_start_fails_with_its_cause_and_the_old_one_serves(
-    shop: Environment, context: Path
+@pytest.mark.parametrize(
+    ("environment", "told"),
+    [
+        ({"EXIT_AT_START": "3"}, ("start_crash", "exit code 3", "ending with exit code 3")),
+        ({"HEALTH_STATUS": "500"}, ("health_check", "500")),
+    ],
+    ids=["crash", "health"],
+)
+def test_a_version_that_does_not_serve_fails_with_its_cause_and_the_old_one_serves(
+    shop: Environment, context: Path, environment: dict[str, str], told: tuple[str, ...]
 ) -> None:
     before = running(shop)
-    run = release(shop, services(context, "4", environment={"EXIT_AT_START": "3"}))
+    run = release(shop, services(context, "4", environment=environment))
     assert run.returncode != 0
-    for told in ("start_crash", "exit code 3", "ending with exit code 3"):
-        assert told in run.output
+    for part in told:
+        assert part in run.output
     assert set(running(shop)) == set(before)
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        ({"secrets": {"TOKEN": "secretsmanager:shop-ecs/nonesuch"}}, "shop-ecs/nonesuch"),
+        ({"image": "shop/nonesuch:1", "build": None}, "shop/nonesuch:1"),
+    ],
+    ids=["secret", "image"],
+)
+def test_what_is_not_there_is_named_before_anything_is_released(
+    shop: Environment, context: Path, keys: dict[str, Any], told: str
+) -> None:
+    before = running(shop)
+    described = services(context, "4", **keys)
+    described["web"] = {key: value for key, value in described["web"].items() if value is not None}
+    run = release(shop, described)
+    assert run.returncode != 0
+    assert told in run.output
+    assert sorted(running(shop)) == sorted(before)
 
 
 def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:

@@ -220,7 +220,8 @@ def instances_outlive_the_control_plane(cloud: Cloud) -> None:
         assert cloud.container(instance).id == container
     finally:
         cloud.ec2.terminate_instances(InstanceIds=[instance])
-    assert all(instance not in str(each.name) for each in cloud.engine.containers.list(all=True))
+    there = cloud.engine.containers.list(all=True, ignore_removed=True)
+    assert all(instance not in str(each.name) for each in there)
 
 
 def vpc_endpoints_keep_what_they_are_given(cloud: Cloud) -> None:

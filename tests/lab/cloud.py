@@ -84,7 +84,7 @@ class Cloud:
         return instance
 
     def container(self, identifier: str) -> Any:
-        containers = self.engine.containers.list(all=True)
+        containers = self.engine.containers.list(all=True, ignore_removed=True)
         found = [each for each in containers if identifier in str(each.name)]
         assert found, f"no container for {identifier}"
         return found[0]
