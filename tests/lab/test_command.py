@@ -7,7 +7,6 @@ import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from functools import partial
 from ipaddress import IPv4Network
 from pathlib import Path
 
@@ -79,14 +78,13 @@ def _listening(pid: int) -> set[str]:
 
 def test_up_continues_after_an_interruption(lab: Command, own: Settings) -> None:
     begun = subprocess.Popen(
-        [own.python, "-m", "lab", "up"],
+        # What a shell runs in the background ignores SIGINT, and so would this.
+        ["env", "--default-signal=INT", own.python, "-m", "lab", "up"],
         cwd=own.root,
         env={**os.environ, **to_environment(own), "PYTHONUNBUFFERED": "1"},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        # A shell's background job, which this run may be, ignores it.
-        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
     assert begun.stdout is not None
     # It says first what it found, and has all to do yet.
