@@ -15,12 +15,19 @@ trap 'kill "$ansible_lint" 2>/dev/null || true; rm -f "$findings"' EXIT
 ANSIBLE_INVENTORY=/dev/null ansible-lint --offline --strict -q >"$findings" 2>&1 &
 ansible_lint=$!
 
-step ruff && ruff check --quiet && ruff format --check --quiet
-step shellcheck && shellcheck "${scripts[@]}"
-step hadolint && hadolint "${dockerfiles[@]}"
-step yamllint && yamllint --strict .
-step "roles' READMEs, defaults and argument specs" && python tools/role_docs.py --check
-step mypy && mypy plugins tools tests bench lab molecule
+step ruff
+ruff check --quiet
+ruff format --check --quiet
+step shellcheck
+shellcheck "${scripts[@]}"
+step hadolint
+hadolint "${dockerfiles[@]}"
+step yamllint
+yamllint --strict .
+step "roles' READMEs, defaults and argument specs"
+python tools/role_docs.py --check
+step mypy
+mypy plugins tools tests bench lab molecule
 step ansible-lint
 if ! wait "$ansible_lint"; then
   cat "$findings"
