@@ -120,9 +120,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             except ValueError:
                 continue
             states |= {path: state(path) for path in built["parts"] if path not in states}
-            whole = built["sha256"] == hashlib.sha256(archive).hexdigest()
-            same = all(states[path] == was for path, was in built["parts"].items())
-            if whole and same and built["for"] == now:
+            same = built["for"] == now and all(states[path] == was for path, was in built["parts"].items())
+            if same and built["sha256"] == hashlib.sha256(archive).hexdigest():
                 (self._cache / kept.name).write_bytes(archive)
                 self._given.add(kept.name)
 
@@ -131,13 +130,14 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         if self._folder is None or not self._cache.is_dir():
             return
         self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        now = circumstances()
         for built in self._cache.glob("*-none"):
             if built.name in self._given:
                 continue
             archive = built.read_bytes()
             try:
                 head = {
-                    "for": circumstances(),
+                    "for": now,
                     "parts": parts(archive),
                     "sha256": hashlib.sha256(archive).hexdigest(),
                 }

@@ -15,6 +15,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
 from zoneinfo import ZoneInfo
 
+from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from .aws_shapes import Rules, coerced, faults, normal, restoring
@@ -356,7 +357,7 @@ class Autoscaling:
         )
 
     def _named(self, kind: Kind) -> dict[str, Any]:
-        pages = self.client.get_paginator(_method(kind.describe)).paginate(**self.place)
+        pages = self.client.get_paginator(xform_name(kind.describe)).paginate(**self.place)
         return {each[kind.name]: each for page in pages for each in page[kind.answer]}
 
     def write(self, change: Change, tags: Mapping[str, str]) -> None:
@@ -392,7 +393,7 @@ class Autoscaling:
 
     def _ask(self, operation: str, **members: Any) -> Any:
         """Call it, again and again for some seconds while AWS is not ready for it."""
-        call = getattr(self.client, _method(operation))
+        call = getattr(self.client, xform_name(operation))
         for pause in PAUSES:
             try:
                 return call(**self.place, **members)
@@ -401,10 +402,6 @@ class Autoscaling:
                     raise
             self.sleep(pause)
         return call(**self.place, **members)
-
-
-def _method(operation: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", operation).lower()
 
 
 def converge(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -68,30 +68,35 @@ def scale_of_single_writer(services: Services) -> Iterator[Finding]:
 def schedules(services: Services) -> Iterator[Finding]:
     """A schedule has a name of its own, sets a bound, and follows a clock that exists."""
     for name, scale in _scaling(services):
-        seen = set()
-        for index, schedule in enumerate(scale["schedules"] or []):
-            key = f"scale.schedules[{index}]"
-            if schedule["name"] in seen:
-                yield Finding(
-                    name,
-                    f"{key}.name",
-                    f"{schedule['name']}, as another schedule is named",
-                    "a name of its own",
-                    "rename it",
-                )
-            seen.add(schedule["name"])
+        for key, schedule, faults in timed(name, "scale.schedules", scale["schedules"], "schedule"):
+            yield from faults
             if schedule["min"] is None and schedule["max"] is None:
                 yield Finding(
                     name, key, "neither min nor max", "what changes at that time", "add min, max or both"
                 )
-            if schedule["timezone"] and not zone_exists(schedule["timezone"]):
-                yield Finding(
-                    name,
-                    f"{key}.timezone",
-                    schedule["timezone"],
-                    "a time zone of the IANA database, such as Europe/Berlin",
-                    "correct its name",
-                )
+
+
+def timed(
+    service: str, key: str, items: Sequence[Mapping[str, Any]] | None, what: str
+) -> Iterator[tuple[str, Mapping[str, Any], list[Finding]]]:
+    """Yield each item of a list of what happens at certain times: its key, itself, and its faults.
+
+    :param what: the field's term for an item
+    """
+    seen = set()
+    for index, item in enumerate(items or []):
+        place = f"{key}[{index}]"
+        faults = []
+        if item["name"] in seen:
+            taken = f"{item['name']}, as another {what} is named"
+            faults.append(Finding(service, f"{place}.name", taken, "a name of its own", "rename it"))
+        seen.add(item["name"])
+        if item["timezone"] and not _zone_exists(item["timezone"]):
+            expected = "a time zone of the IANA database, such as Europe/Berlin"
+            faults.append(
+                Finding(service, f"{place}.timezone", item["timezone"], expected, "correct its name")
+            )
+        yield place, item, faults
 
 
 def hosts_do_not_scale(services: Services) -> Iterator[Finding]:
@@ -122,7 +127,7 @@ def _bounds(scale: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]
         yield f"scale.schedules[{index}]", schedule
 
 
-def zone_exists(name: str) -> bool:
+def _zone_exists(name: str) -> bool:
     """Tell whether there is such a time zone; where this machine knows none at all, AWS will tell."""
     try:
         ZoneInfo(name)

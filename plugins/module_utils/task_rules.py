@@ -5,32 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from .model_rules import Finding, Services
-from .scale_rules import zone_exists
+from .scale_rules import timed
 
 
 def scheduled_tasks(services: Services) -> Iterator[Finding]:
     """A scheduled task has a name of its own and follows a clock that exists."""
     for name, service in services.items():
-        seen = set()
-        for index, task in enumerate(service["scheduled_tasks"] or []):
-            key = f"scheduled_tasks[{index}]"
-            if task["name"] in seen:
-                yield Finding(
-                    name,
-                    f"{key}.name",
-                    f"{task['name']}, as another scheduled task is named",
-                    "a name of its own",
-                    "rename it",
-                )
-            seen.add(task["name"])
-            if task["timezone"] and not zone_exists(task["timezone"]):
-                yield Finding(
-                    name,
-                    f"{key}.timezone",
-                    task["timezone"],
-                    "a time zone of the IANA database, such as Europe/Berlin",
-                    "correct its name",
-                )
+        for _, _, faults in timed(name, "scheduled_tasks", service["scheduled_tasks"], "scheduled task"):
+            yield from faults
 
 
 def tasks_of_single_writer(services: Services) -> Iterator[Finding]:

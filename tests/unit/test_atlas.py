@@ -11,7 +11,6 @@ import boto3
 import pytest
 from ansible.module_utils.testing import patch_module_args
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from moto import mock_aws
 
 from lab.atlas import API_KEY, ORGANIZATION, SERVICE_ACCOUNT, AtlasServer, Cloud, Refused
 from plugins.module_utils.atlas_access import Entry, entries
@@ -58,11 +57,8 @@ def cloud(server: AtlasServer) -> Cloud:
 
 
 @pytest.fixture
-def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        yield boto3.client("secretsmanager", region_name="eu-central-1")
+def manager(moto: None) -> Any:
+    return boto3.client("secretsmanager", region_name="eu-central-1")
 
 
 class Ansible:

@@ -8,7 +8,6 @@ from typing import Any, Final
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from plugins.module_utils.aws_shapes import faults
 from plugins.module_utils.ecs_api import EcsError
@@ -408,17 +407,14 @@ def test_absent_deregisters_and_says_so_once() -> None:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        client = boto3.client("ecs", region_name="eu-central-1")
-        client.create_cluster(clusterName="goals")
-        client.register_task_definition(
-            family="api", containerDefinitions=[{"name": "api", "image": "api:1", "memory": 128}]
-        )
-        client.create_service(cluster="goals", serviceName="api", taskDefinition="api", desiredCount=1)
-        yield boto3.client(API, region_name="eu-central-1")
+def cloud(moto: None) -> Any:
+    client = boto3.client("ecs", region_name="eu-central-1")
+    client.create_cluster(clusterName="goals")
+    client.register_task_definition(
+        family="api", containerDefinitions=[{"name": "api", "image": "api:1", "memory": 128}]
+    )
+    client.create_service(cluster="goals", serviceName="api", taskDefinition="api", desiredCount=1)
+    return boto3.client(API, region_name="eu-central-1")
 
 
 def test_the_whole_module_on_moto(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:

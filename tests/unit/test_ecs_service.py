@@ -2,14 +2,12 @@
 
 import copy
 import itertools
-from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
 import pytest
 from botocore.exceptions import ClientError
-from moto import mock_aws
 
 from plugins.module_utils.aws_shapes import faults
 from plugins.module_utils.ecs_api import EcsError
@@ -477,17 +475,14 @@ def test_normal_forms_of_what_ecs_returns_are_equal() -> None:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        client = boto3.client("ecs", region_name="eu-central-1")
-        client.create_cluster(clusterName="goals")
-        for _ in range(2):
-            client.register_task_definition(
-                family="api", containerDefinitions=[{"name": "api", "image": "api:1", "memory": 128}]
-            )
-        yield client
+def aws(moto: None) -> Any:
+    client = boto3.client("ecs", region_name="eu-central-1")
+    client.create_cluster(clusterName="goals")
+    for _ in range(2):
+        client.register_task_definition(
+            family="api", containerDefinitions=[{"name": "api", "image": "api:1", "memory": 128}]
+        )
+    return client
 
 
 def test_the_whole_module_on_moto(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:

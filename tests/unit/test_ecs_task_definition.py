@@ -1,13 +1,12 @@
 """A new revision exactly when something differs: generated from the API's own model, for every field."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from plugins.module_utils.aws_shapes import coerced, faults
 from plugins.module_utils.ecs_api import EcsError, TagChange, tag_change, tags_after
@@ -393,11 +392,8 @@ class TestModule:
 
 
 @pytest.fixture
-def aws(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        yield boto3.client("ecs", region_name="eu-central-1")
+def aws(moto: None) -> Any:
+    return boto3.client("ecs", region_name="eu-central-1")
 
 
 def test_the_whole_module_on_moto(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:

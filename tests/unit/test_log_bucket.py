@@ -1,12 +1,11 @@
 """The bucket of access logs, against moto: made once, mended, removed with what is in it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import boto3
 import pytest
 from botocore.stub import Stubber
-from moto import mock_aws
 
 from plugins.module_utils.log_bucket import BucketError, Buckets, converge, remove, wanted
 from plugins.modules import log_bucket
@@ -18,11 +17,8 @@ REGION = "eu-central-1"
 
 
 @pytest.fixture
-def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "any")
-    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "any")
-    with mock_aws():
-        yield boto3.client("s3", region_name=REGION)
+def s3(moto: None) -> Any:
+    return boto3.client("s3", region_name=REGION)
 
 
 def test_it_is_made_once(s3: Any) -> None:

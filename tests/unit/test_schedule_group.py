@@ -1,12 +1,11 @@
 """Schedules of a group: one request exactly when something differs, made from the API's own model."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from plugins.module_utils.aws_shapes import faults
 from plugins.module_utils.schedule_group import OWN, ScheduleError, ScheduleGroup, converge, remove
@@ -263,11 +262,8 @@ def test_absent_deletes_the_group_and_says_so_once() -> None:
 
 
 @pytest.fixture
-def cloud(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        yield boto3.client("scheduler", region_name="eu-central-1")
+def cloud(moto: None) -> Any:
+    return boto3.client("scheduler", region_name="eu-central-1")
 
 
 def test_the_whole_module_on_moto(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:

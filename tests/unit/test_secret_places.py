@@ -1,11 +1,9 @@
 """Where ECS finds secrets: pinned to a version, all missing ones named, no value read."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import boto3
 import pytest
-from moto import mock_aws
 
 from plugins.modules import secret_places
 from tests.unit.aws_doubles import run
@@ -14,12 +12,9 @@ REFERENCES = {"api": {"URL": "secretsmanager:db#url", "KEY": "ssm:key"}}
 
 
 @pytest.fixture
-def manager(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
-        monkeypatch.setenv(name, "test")
-    with mock_aws():
-        boto3.client("ssm", region_name="eu-central-1").put_parameter(Name="key", Value="v", Type="String")
-        yield boto3.client("secretsmanager", region_name="eu-central-1")
+def manager(moto: None) -> Any:
+    boto3.client("ssm", region_name="eu-central-1").put_parameter(Name="key", Value="v", Type="String")
+    return boto3.client("secretsmanager", region_name="eu-central-1")
 
 
 def test_a_secret_is_pinned_to_its_version(manager: Any, capsys: pytest.CaptureFixture[str]) -> None:
