@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 BIN := .venv/bin
 LAB := lab/.venv/bin/python -m lab
 TESTS ?= tests
-TARGET ?= ec2
+TARGET ?= ecs
 
 help: ## List the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -23,7 +23,7 @@ engine: setup ## Install and start a Docker engine where none answers
 lab: engine ## Start the embedded cloud
 	@$(LAB) up
 
-demo: lab ## Deploy the sample application on the embedded cloud (TARGET=ecs for Fargate)
+demo: lab ## Deploy the sample application on the embedded cloud (TARGET=ec2 for hosts)
 	@tools/demo.sh $(TARGET)
 
 demo-down: ## Remove every trace of the demo
@@ -32,8 +32,8 @@ demo-down: ## Remove every trace of the demo
 lint: setup ## Run every linter
 	@tools/lint.sh
 
-unit: setup ## Run the tests that need neither Docker nor the lab
-	@$(BIN)/pytest tests/unit
+unit: setup ## Run the quick tests: no Docker, no lab, no run of Ansible
+	@$(BIN)/pytest tests/unit --numprocesses auto
 
 test: engine ## Run the linters and all tests (TESTS=tests/e2e for some)
 	@tools/test.sh $(TESTS)

@@ -4,7 +4,8 @@ It knows what Slipway calls: projects, clusters of both kinds, access lists, dat
 authenticates every request, holds it against the media types and fields of its resource, and refuses as Atlas
 does. A cluster is CREATING or UPDATING until it was asked for a few times.
 
-``python -m lab.atlas --port 47017`` serves until it is asked to DELETE /.
+``python -m lab.atlas --port 47017`` serves until it is asked to DELETE /. With ``--database``, a cluster is a
+database server of the lab, which must be up, and its connection string leads there.
 """
 
 from __future__ import annotations
@@ -24,6 +25,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 from urllib.request import parse_http_list, parse_keqv_list
+
+from lab.atlas_database import DatabaseServers
+from lab.docker_engine import connect
+from lab.settings import from_environment
 
 ORGANIZATION = "5f9f1b9e8c3d4e0012345678"
 SERVICE_ACCOUNT = ("mdb_sa_id_lab", "mdb_sa_sk_any-secret-will-do")
@@ -140,8 +145,14 @@ class Cloud:
     # Passwords by user, as a database would check them.
     passwords: dict[str, str] = field(default_factory=dict)
     items_per_page: int = 500
-    # The address of every cluster, in place of one that names it.
-    address: str = ""
+    # What the clusters are; without, their connection strings lead nowhere.
+    servers: DatabaseServers | None = None
+
+    def let_in(self, user: str, password: str, roles: list[dict[str, str]]) -> None:
+        """Give a user a password."""
+        self.passwords[user] = password
+        if self.servers:
+            self.servers.login(user, password, roles)
 
     def project(self, name: str) -> Project:
         """Give a project by its name."""
@@ -192,6 +203,8 @@ def _clusters(call: Call) -> Any:
             raise Refused(HTTPStatus.BAD_REQUEST, "CLUSTER_NAME_INVALID", f"Invalid name {body['name']}.")
         made = _made(project, body, flex)
         project.clusters[body["name"]] = made
+        if call.cloud.servers:
+            call.cloud.servers.start(body["name"])
         return _public(made)
     _collection, name = parts
     cluster = project.clusters.get(name)
@@ -267,12 +280,16 @@ def _looked_at(call: Call, cluster: dict[str, Any]) -> dict[str, Any]:
     cluster["looks"] -= 1
     if cluster["looks"] <= 0 and cluster["stateName"] == "DELETING":
         del call.project.clusters[cluster["name"]]
+        if call.cloud.servers:
+            call.cloud.servers.stop(cluster["name"])
     elif cluster["looks"] <= 0:
         cluster["stateName"] = "IDLE"
-        name = cluster["name"].lower()
+        name, servers = cluster["name"].lower(), call.cloud.servers
         hosts = ",".join(f"{name}-shard-00-0{node}.ab1c2.mongodb.net:27017" for node in range(3))
         cluster["connectionStrings"] = {
-            "standardSrv": call.cloud.address or f"mongodb+srv://{name}.ab1c2.mongodb.net",
+            "standardSrv": servers.address(cluster["name"])
+            if servers
+            else f"mongodb+srv://{name}.ab1c2.mongodb.net",
             "standard": f"mongodb://{hosts}/?ssl=true&authSource=admin&replicaSet=atlas-{name}-shard-0",
         }
     return shown
@@ -320,7 +337,7 @@ def _users(call: Call) -> Any:
         if body["username"] in project.users:
             raise Refused(HTTPStatus.CONFLICT, "USER_ALREADY_EXISTS", f"{body['username']} already exists.")
         given = dict(body)
-        call.cloud.passwords[given["username"]] = given.pop("password")
+        call.cloud.let_in(given["username"], given.pop("password"), given["roles"])
         project.users[given["username"]] = {"awsIAMType": "NONE", "scopes": [], "labels": [], **given}
         return project.users[given["username"]]
     _collection, database, name = parts
@@ -332,7 +349,7 @@ def _users(call: Call) -> Any:
     if method == "PATCH":
         given = dict(body)
         if "password" in given:
-            call.cloud.passwords[name] = given.pop("password")
+            call.cloud.let_in(name, given.pop("password"), given.get("roles", project.users[name]["roles"]))
         project.users[name] |= given
     return project.users[name]
 
@@ -498,11 +515,16 @@ def main() -> None:
     """Serve until told to stop."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--address", default="", help="what every cluster answers at: mongodb://...")
+    parser.add_argument("--database", action="store_true", help="let clusters be servers in the lab")
     arguments = parser.parse_args()
     server = AtlasServer(arguments.port)
-    server.cloud.address = arguments.address
-    server.serve_forever()
+    if arguments.database:
+        server.cloud.servers = DatabaseServers(from_environment(), connect())
+    try:
+        server.serve_forever()
+    finally:
+        if server.cloud.servers:
+            server.cloud.servers.stop_all()
 
 
 if __name__ == "__main__":

@@ -67,6 +67,7 @@ def recipes(origin: str) -> list[Recipe]:
             debian,
             host,
             Recipe("node:24", "the upstream image", upstream="node:24-bookworm-slim"),
+            Recipe("python:3", "the upstream image", upstream="python:3.14-slim-bookworm"),
             Recipe("nginx:stable", "the upstream image", upstream="nginxinc/nginx-unprivileged:stable"),
             Recipe("traefik:v3", "the upstream image", upstream="traefik:v3"),
             Recipe(
@@ -86,6 +87,7 @@ def recipes(origin: str) -> list[Recipe]:
             made_from=inputs.node_identity,
             stage=inputs.stage_node,
         ),
+        Recipe("python:3", "Debian's Python with pip", directory="python"),
         Recipe("nginx:stable", "Debian's nginx, laid out like nginx-unprivileged", directory="nginx"),
         Recipe(
             "traefik:v3",

@@ -50,13 +50,16 @@ def ensure(settings: Settings, client: docker.DockerClient) -> None:
 
 def instances(settings: Settings, client: docker.DockerClient) -> list[Container]:
     """The containers that are the lab's instances, whatever their state."""
-    label = f"{LAB_LABEL}={settings.network}"
-    return list(client.containers.list(all=True, filters={"label": label}, ignore_removed=True))
+    return _labelled(client, f"{LAB_LABEL}={settings.network}", INSTANCE_LABEL)
 
 
 def containers(settings: Settings, client: docker.DockerClient) -> list[Container]:
-    """All that the lab started: its instances, and what tasks and functions left behind."""
-    return [*instances(settings, client), *_of_ministack(settings, client)]
+    """All that the lab started: its instances, Atlas's servers, and what tasks and functions left behind."""
+    return [*_labelled(client, f"{LAB_LABEL}={settings.network}"), *_of_ministack(settings, client)]
+
+
+def _labelled(client: docker.DockerClient, *labels: str) -> list[Container]:
+    return list(client.containers.list(all=True, filters={"label": list(labels)}, ignore_removed=True))
 
 
 def free_address(

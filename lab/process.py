@@ -138,6 +138,7 @@ def _start(settings: Settings) -> None:
         "PERSIST_STATE": "1",
         "STATE_DIR": str(settings.state),
         "S3_DATA_DIR": str(settings.objects),
+        "S3_PERSIST": "1",
         "DOCKER_NETWORK": settings.network,
         # Removing a host with its volumes takes longer than MiniStack's 10 s on a busy machine.
         "MINISTACK_DOCKER_TIMEOUT": "120",

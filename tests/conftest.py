@@ -6,7 +6,19 @@ import pytest
 from xdist.scheduler.loadscope import LoadScopeScheduling  # type: ignore[import-untyped]
 
 # What takes longest comes first, so that no worker is left alone with it at the end.
-ORDER = ("tests/e2e/", "tests/roles/", "tests/host/", "tests/lab/", "tests/images/", "tests/unit/")
+ORDER = (
+    "tests/faults/",
+    "tests/e2e/",
+    "tests/roles/",
+    "tests/host/",
+    "tests/lab/",
+    "tests/images/",
+    "tests/runs/",
+    "tests/unit/",
+)
+
+# They take as long as all others together: TESTS=tests/faults runs them.
+collect_ignore = ["faults"]
 
 SHARE_NOTHING = ("tests/roles/", "tests/lab/test_conformance.py")
 

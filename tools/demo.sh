@@ -1,20 +1,20 @@
 #!/usr/bin/env bash
-# Deploys the sample application on the embedded cloud and says what to try next: TARGET is ec2 or ecs.
+# Deploys the sample application on the embedded cloud and says what to try next: TARGET is ecs or ec2.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 case ${1:-} in
-  ec2)
-    inventory=(-i local)
-    look="ansible app_hosts -i local -b -m ansible.builtin.command -a 'docker ps'"
-    ;;
   ecs)
     inventory=(-i examples/09-finished -e @inventories/local/group_vars/lab.yml)
     inventory+=(-e app_url=http://goals-finished.alb.localhost:4566)
     look="docker ps --filter label=ministack=ecs"
     ;;
+  ec2)
+    inventory=(-i local)
+    look="ansible app_hosts -i local -b -m ansible.builtin.command -a 'docker ps'"
+    ;;
   *)
-    echo "TARGET=${1:-}: expected ec2 or ecs, as in: make demo TARGET=ecs" >&2
+    echo "TARGET=${1:-}: expected ecs or ec2, as in: make demo TARGET=ec2" >&2
     exit 2
     ;;
 esac

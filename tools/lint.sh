@@ -27,7 +27,7 @@ yamllint --strict .
 step "roles' READMEs, defaults and argument specs"
 python tools/role_docs.py --check
 step mypy
-mypy plugins tools tests bench lab molecule
+mypy plugins tools tests bench lab molecule roles
 step ansible-lint
 if ! wait "$ansible_lint"; then
   cat "$findings"

@@ -20,4 +20,4 @@ lab up
 wait "$linters" || { linters='' && exit 1; }
 linters=
 
-.venv/bin/pytest "$@" --numprocesses 3 --durations 15
+.venv/bin/pytest "$@" --numprocesses 4 --durations 15

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from lab.conformance import (
     application_autoscaling,
+    cloudwatch,
     durability,
     ec2_attributes,
     ec2_boot,
@@ -107,6 +108,7 @@ def registry() -> list[Patch]:
         Patch("ecs", ecs_connect.deployments_show_what_their_tasks_are_given),
         Patch("ecs", ecs_connect.services_find_each_other_by_service_connect),
         Patch("scaling", application_autoscaling.scalable_targets_are_registered),
+        Patch("cloudwatch", cloudwatch.alarms_are_what_they_were_given),
         Patch("all", durability.resources_outlive_a_crash),
     ]
 

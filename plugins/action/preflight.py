@@ -94,7 +94,10 @@ class _Variables:
 def _named_by_others(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     """Give arguments that come from variables of other roles, under the names of those."""
     machine_image = arguments.get("machine_image") or {}
-    yield "images_extra", arguments.get("images_extra")
+    for name in ("alarms_limits", "alarms_notify", "images_extra"):
+        yield name, arguments.get(name)
+    yield "images_ecr", arguments.get("images_ecr")
+    yield "images_platform", arguments.get("platform")
     yield "ec2_hosts_instance_type", arguments.get("instance_type")
     yield "ec2_hosts_ami", machine_image.get("id")
     yield "ec2_hosts_ami_name", machine_image.get("name")

@@ -1,5 +1,6 @@
 """Keeps one warm process for the controller's modules while a playbook runs."""
 
+import contextlib
 import os
 import socket
 import subprocess
@@ -9,6 +10,7 @@ from pathlib import Path
 
 from ansible import constants
 from ansible.plugins.callback import CallbackBase
+from ansible.plugins.loader import filter_loader
 
 DOCUMENTATION = """
 name: warm_modules
@@ -21,6 +23,8 @@ description:
     C(ansible_python_interpreter) of localhost.
   - The process is started with the playbook, loads what it holds at the first module, is reached by a socket
     in a folder that only the user can enter, and ends with the run, however the run ends.
+  - The filters of this collection are loaded with the playbook as well. Tasks run in forks of Ansible, each
+    of which would load those that it uses.
   - Where it cannot be had (not on Linux, a path too long for a script's first line), a warning says so once
     and modules run as ever. So do a task that is asynchronous, runs as another user, or sets other C(PYTHON*)
     variables.
@@ -50,10 +54,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_NAME = "slipway.core.warm_modules"
 
     def v2_playbook_on_start(self, playbook: object) -> None:
-        """Offer the interpreter before the first task is run."""
+        """Offer the interpreter before the first task is run, and load the filters."""
         os.environ.pop(VARIABLE, None)
         if not self.get_option("enabled"):
             return
+        # Whichever is asked for, the loader goes through them all, and keeps what it has read.
+        with contextlib.suppress(KeyError):
+            filter_loader.get_with_context("slipway.core.any")
         try:
             os.environ[VARIABLE] = str(self._interpreter())
         except OSError as error:

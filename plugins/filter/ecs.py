@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ..module_utils import ecs_views
+from ..module_utils import ecs_views, model
 from ..module_utils.filters import as_filters
 
 
@@ -25,4 +25,5 @@ class FilterModule:
             ecs_views.task_definitions,
             ecs_views.task_statements,
             ecs_views.volume_places,
+            model.start_waves,
         )

@@ -76,22 +76,27 @@ class Repositories:
 
     def ensure(self, wanted: Repository, actual: Repository | None) -> None:
         """Create the repository or mend what differs. Tags of others stay."""
-        if actual is None:
-            self._create(wanted)
-        else:
+        if actual is None and not self._create(wanted):
+            actual = self.actual(wanted.name)
+        if actual is not None:
             self._mend(wanted, actual)
         if wanted.lifecycle != (actual.lifecycle if actual else None):
             self._client.put_lifecycle_policy(
                 repositoryName=wanted.name, lifecyclePolicyText=json.dumps(wanted.lifecycle)
             )
 
-    def _create(self, wanted: Repository) -> None:
-        self._client.create_repository(
-            repositoryName=wanted.name,
-            imageTagMutability="IMMUTABLE" if wanted.immutable else "MUTABLE",
-            imageScanningConfiguration={"scanOnPush": wanted.scan_on_push},
-            tags=[{"Key": key, "Value": value} for key, value in sorted(wanted.tags.items())],
-        )
+    def _create(self, wanted: Repository) -> bool:
+        """Create the repository; False where the run of another environment, which shares it, was quicker."""
+        try:
+            self._client.create_repository(
+                repositoryName=wanted.name,
+                imageTagMutability="IMMUTABLE" if wanted.immutable else "MUTABLE",
+                imageScanningConfiguration={"scanOnPush": wanted.scan_on_push},
+                tags=[{"Key": key, "Value": value} for key, value in sorted(wanted.tags.items())],
+            )
+        except self._client.exceptions.RepositoryAlreadyExistsException:
+            return False
+        return True
 
     def _mend(self, wanted: Repository, actual: Repository) -> None:
         if wanted.immutable != actual.immutable:

@@ -80,3 +80,10 @@ def batches(items: Sequence[T], size: int) -> Iterator[list[T]]:
     """Split a list into parts of at most a size."""
     for start in range(0, len(items), size):
         yield list(items[start : start + size])
+
+
+def log_options(container: Mapping[str, Any]) -> Mapping[str, str]:
+    """Options of a container definition's awslogs driver; none where it logs elsewhere."""
+    configuration = container.get("logConfiguration", {})
+    found: Mapping[str, str] = configuration.get("options", {})
+    return found if configuration.get("logDriver") == "awslogs" else {}

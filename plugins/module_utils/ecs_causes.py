@@ -1,4 +1,4 @@
-"""Why tasks of an ECS service do not run: from what AWS says to a cause and a remedy. Pure.
+"""Why tasks of an ECS service do not run: from what AWS says to a class of causes. Pure.
 
 The texts are those of the ECS Developer Guide ("Stopped tasks error codes", "CannotPullContainer task
 errors", "Service event messages", "Service unhealthy event messages"), of the ECS agent and of containerd.
@@ -11,6 +11,12 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from .release_causes import CAUSES
+
+UNREACHABLE = (
+    r"i/o timeout|deadline exceeded|(request|context) cancel|RequestCanceled|connection issue|"
+    r"dial tcp|no such host|connection refused|send request failed"
+)
 # The first that matches counts, so that what is more precise stands first.
 PATTERNS: tuple[tuple[str, str], ...] = (
     (
@@ -28,8 +34,10 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ("secret_denied", r"(secrets? from (asm|ssm)|secrets ?manager).*(AccessDenied|not authorized)"),
     ("secret_denied", r"(AccessDenied|not authorized).*(secretsmanager|ssm|kms):"),
     ("secret_denied", r"Access to KMS is not allowed"),
-    ("network", r"i/o timeout|deadline exceeded|(request|context) cancel|RequestCanceled|connection issue"),
-    ("network", r"dial tcp|no such host|connection refused|send request failed"),
+    ("registry_unreachable", rf"(CannotPull|\becr\b).*({UNREACHABLE})"),
+    ("network", UNREACHABLE),
+    # For no reason that is known here.
+    ("secret_missing", r"unable to retrieve secret"),
     ("pull_denied", r"pull access denied|no basic auth|registry auth.*(AccessDenied|not authorized)"),
     ("pull_denied", r"(CannotPull|can't pull the image).*(\b403\b|denied|authorized|has permission)"),
     ("image_not_found", r"CannotPull.*(not found|unknown|\b404\b|does not exist|invalid reference)"),
@@ -44,79 +52,25 @@ PATTERNS: tuple[tuple[str, str], ...] = (
     ("no_capacity", r"reached the limit on the number|configuration is above your limit|Spot.*interrupted"),
     ("no_capacity", r"network interface provisioning|InsufficientFreeAddresses"),
     ("deployment_bounds", r"because of the service deployment configuration"),
-    ("start_crash", r"Cannot(Start|Create)Container|ContainerRuntimeTimeout|failed to create .*container"),
+    ("start_refused", r"Cannot(Start|Create)Container|ContainerRuntimeTimeout|failed to create .*container"),
 )
-REMEDIES: Mapping[str, str] = {
-    "architecture": (
-        "Build the image for the platform of the tasks (runtimePlatform; linux/amd64 where there is none)."
-    ),
-    "dependency_unhealthy": (
-        "Look at the container that the others wait for: its exit code, health check and log."
-    ),
-    "deployment_bounds": (
-        "Let one task more run, or one less, during a deployment: raise maximumPercent or lower "
-        "minimumHealthyPercent."
-    ),
-    "disk_full": "Give the tasks more ephemeralStorage, or make the image smaller.",
-    "health_check": (
-        "Ask for the health check's path at the container's port by hand; check that its security "
-        "group lets the load balancer in, and that the grace period exceeds the time of a start."
-    ),
-    "image_not_found": (
-        "Check that the image is in the registry under this tag or digest, and push it if it is not."
-    ),
-    "log_group_missing": "Make the log group, and let the execution role write to it (logs:CreateLogStream).",
-    "missing": "Make the service before its rollout is watched.",
-    "network": (
-        "Give the tasks' subnets a way to registry and secret store: NAT gateway, VPC endpoints or "
-        "public addresses; check routes and security groups."
-    ),
-    "no_capacity": (
-        "Wait, or take another zone or capacity provider; check quotas, the subnets' free "
-        "addresses, and on EC2 the instances' CPU and memory."
-    ),
-    "out_of_memory": "Give the container or the task more memory, or let the application use less.",
-    "pull_denied": (
-        "Let the execution role pull (ecr:GetAuthorizationToken, ecr:BatchGetImage, "
-        "ecr:GetDownloadUrlForLayer) or give repositoryCredentials; check the repository's name."
-    ),
-    "pull_rate_limited": "Pull from a registry of your own, or with credentials.",
-    "role_denied": (
-        "Let ecs-tasks.amazonaws.com assume the role (its trust policy), and check the role's ARN."
-    ),
-    "secret_denied": (
-        "Let the execution role read the secret (secretsmanager:GetSecretValue or "
-        "ssm:GetParameters, and kms:Decrypt for a key of your own)."
-    ),
-    "secret_missing": "Create the secret, or correct its ARN or JSON key in the task definition.",
-    "start_crash": (
-        "Read the log lines: the program ended by itself. Code 137 is a kill, often by the memory "
-        "limit, 139 a segmentation fault, 127 an unknown command."
-    ),
-    "superseded": "Somebody else deployed meanwhile: see who it was, and release again when that is done.",
-    "timeout": (
-        "Nothing failed, but it took too long: give it longer (timeout), or see why tasks start slowly."
-    ),
-    "unknown": (
-        "Look at the evidence and at the service in the console: ECS gave no reason that is known here."
-    ),
-    "volume": (
-        "Check mount targets, access point, security group (port 2049) and the task role's right to mount."
-    ),
-}
+
+# Exit codes of containers that were stopped with their task, the one that tells most of a crash first.
+STOPPED = {137: 1, 0: 2, 143: 3}
 
 
 @dataclass(frozen=True)
 class Cause:
-    """A class of causes, and the words of AWS that tell of it."""
+    """A class of causes, the words of AWS that tell of it, and the container that they tell it of."""
 
     name: str
     because: str
+    container: str = ""
 
     @property
     def remedy(self) -> str:
         """What to do, in a sentence."""
-        return REMEDIES[self.name]
+        return CAUSES[self.name].remedy_on("ecs")
 
 
 def classify(
@@ -124,6 +78,7 @@ def classify(
     events: Iterable[str] = (),
     targets: Iterable[Mapping[str, Any]] = (),
     log: Iterable[str] = (),
+    definitions: Sequence[Mapping[str, Any]] = (),
 ) -> Cause | None:
     """Why a service's tasks do not run; None where nothing tells.
 
@@ -131,42 +86,106 @@ def classify(
     :param events: messages of DescribeServices, newest first
     :param targets: TargetHealthDescriptions of DescribeTargetHealth
     :param log: lines of the container that failed; they are believed in one thing only, a wrong architecture
+    :param definitions: the tasks' containerDefinitions, by which containers wait for each other
     """
     for line in log:
         cause = _matching(line)
         if cause and cause.name == "architecture":
             return cause
-    sources = (_of_tasks(tasks), _of_targets(targets), map(_matching, events))
+    sources = (_of_tasks(tasks, definitions), _of_targets(targets), map(_matching, events))
     return next((cause for source in sources for cause in source if cause), None)
 
 
-def _of_tasks(tasks: Sequence[Mapping[str, Any]]) -> Iterator[Cause | None]:
+def _of_tasks(
+    tasks: Sequence[Mapping[str, Any]], definitions: Sequence[Mapping[str, Any]]
+) -> Iterator[Cause | None]:
     for task in tasks:
-        containers = task.get("containers", [])
-        reasons = [*(each.get("reason", "") for each in containers), task.get("stoppedReason", "")]
-        yield from map(_matching, reasons)
+        for each in task.get("containers", []):
+            yield _of_reason(each.get("reason", ""), each["name"], task, definitions)
+        yield _of_reason(task.get("stoppedReason", ""), "", task, definitions)
         if task.get("stopCode") == "EssentialContainerExited":
-            yield _crash(containers, task.get("stoppedReason", ""))
+            yield _crash(_essential(task, definitions), task.get("stoppedReason", ""))
+        if task.get("stopCode") == "TaskFailedToStart":
+            yield _waited_for(task, definitions)
     for task in tasks:
-        for container in task.get("containers", []):
-            if container.get("healthStatus") == "UNHEALTHY":
-                yield Cause("health_check", f"container {container['name']} is UNHEALTHY")
+        yield _unhealthy(task, definitions)
+
+
+def _of_reason(
+    text: str, name: str, task: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]]
+) -> Cause | None:
+    """What a container's or a task's reason tells, and of which container where ECS leaves that open."""
+    cause = _matching(text)
+    if cause and cause.name == "dependency_unhealthy":
+        return _waited_for(task, definitions) or cause
+    if cause and not name and "container health checks" in text:
+        return _unhealthy(task, definitions, f": {text}") or cause
+    return cause and Cause(cause.name, text, name)
+
+
+def _essential(task: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The containers whose end or health is the task's."""
+    optional = {each["name"] for each in definitions if not each.get("essential", True)}
+    return [each for each in task.get("containers", []) if each["name"] not in optional]
+
+
+def _unhealthy(
+    task: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]], told: str = ""
+) -> Cause | None:
+    for each in _essential(task, definitions):
+        if each.get("healthStatus") == "UNHEALTHY":
+            return Cause("health_check", f"container {each['name']} is UNHEALTHY{told}", each["name"])
+    return None
+
+
+def _waited_for(task: Mapping[str, Any], definitions: Sequence[Mapping[str, Any]]) -> Cause | None:
+    """The container for which others waited in vain, the first of those that wait for each other."""
+    shown = {each["name"]: each for each in task.get("containers", [])}
+    needs = {each["name"]: each.get("dependsOn", []) for each in definitions}
+    waiting = {
+        need["containerName"]: (name, need["condition"])
+        for name, all_needs in needs.items()
+        for need in all_needs
+        if _in_vain(shown.get(need["containerName"], {}), need["condition"])
+    }
+    for name, (waits, condition) in waiting.items():
+        if not any(need["containerName"] in waiting for need in needs.get(name, [])):
+            words = _end_in_words(shown.get(name, {}), condition)
+            reason = task.get("stoppedReason", "")
+            return Cause(
+                "dependency_unhealthy", f"container {name} {words}, and {waits} waits for it: {reason}", name
+            )
+    return None
+
+
+def _in_vain(container: Mapping[str, Any], condition: str) -> bool:
+    if condition == "HEALTHY":
+        return container.get("healthStatus") != "HEALTHY"
+    return condition == "SUCCESS" and container.get("exitCode") != 0
+
+
+def _end_in_words(container: Mapping[str, Any], condition: str) -> str:
+    code = container.get("exitCode")
+    if condition == "HEALTHY" and container.get("healthStatus") == "UNHEALTHY":
+        return "is UNHEALTHY"
+    # Those of a container that was stopped with its task tell nothing of its own.
+    if code is not None and (condition == "SUCCESS" or code not in STOPPED):
+        return f"exited with code {code}"
+    return "did not become healthy in time" if condition == "HEALTHY" else "did not end in time"
 
 
 def _crash(containers: Sequence[Mapping[str, Any]], reason: str) -> Cause | None:
     container = crashed(containers)
     if container is None:
         return None
-    return Cause(
-        "start_crash", f"container {container['name']} exited with code {container['exitCode']}: {reason}"
-    )
+    words = f"container {container['name']} exited with code {container['exitCode']}: {reason}"
+    return Cause("start_crash", words, container["name"])
 
 
 def crashed(containers: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """The container that brought its task down; others are stopped after it, by SIGTERM or SIGKILL."""
     ended = [container for container in containers if container.get("exitCode") is not None]
-    order = {137: 1, 0: 2, 143: 3}
-    return min(ended, key=lambda container: order.get(container["exitCode"], 0), default=None)
+    return min(ended, key=lambda container: STOPPED.get(container["exitCode"], 0), default=None)
 
 
 def _of_targets(targets: Iterable[Mapping[str, Any]]) -> Iterator[Cause]:

@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
-from .ecs_api import TASKS_AT_ONCE, batches, short_name
+from .ecs_api import TASKS_AT_ONCE, batches, log_options, short_name
 from .ecs_causes import Cause, classify, crashed
 from .ecs_rollout import Outcome, Rollout, summary, target_health
+from .release_failure import from_ecs
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
@@ -39,16 +40,22 @@ class Evidence:
         unreadable: list[str] = []
         tasks: list[Any] = []
         targets: list[Any] = []
+        definitions: list[Any] = []
         log: dict[str, Any] = {}
+        events = _events(rollout, service)
+
+        def cause_of(lines: Sequence[str]) -> Cause:
+            return _cause(outcome.verdict.state, classify(tasks, events, targets, lines, definitions))
+
         try:
             tasks = self._tasks(rollout) if service else []
             targets = [each for some in target_health(self.elbv2, service).values() for each in some]
-            log = self._log(rollout, tasks)
+            definitions = self._definitions(rollout) if tasks else []
+            log = self._log(definitions, tasks, cause_of([]).container)
         except ClientError as error:
             unreadable = [str(error)]
-        events = _events(rollout, service)
-        cause = _cause(outcome.verdict.state, classify(tasks, events, targets, log.get("lines", [])))
-        return {
+        cause = cause_of(log.get("lines", []))
+        entry = {
             **summary(outcome),
             "cause": cause.name,
             "because": cause.because or outcome.verdict.detail,
@@ -61,6 +68,7 @@ class Evidence:
                 "unreadable": unreadable,
             },
         }
+        return {**entry, "failure": from_ecs(entry).as_dict()}
 
     def _tasks(self, rollout: Rollout) -> list[Any]:
         """Tasks of the revision, of our deployment where that is known; the last stopped ones first."""
@@ -75,10 +83,20 @@ class Evidence:
         ours = [task for task in found if _is_of(rollout, task)]
         return sorted(ours, key=lambda task: str(task.get("stoppedAt", "")), reverse=True)
 
-    def _log(self, rollout: Rollout, tasks: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-        """The last lines of the container that failed; empty where there is none that logs to CloudWatch."""
-        logging = self._logging(rollout) if tasks else {}
-        for task, name in _suspects(tasks):
+    def _definitions(self, rollout: Rollout) -> list[Any]:
+        """Definitions of the revision's containers."""
+        answer = self.ecs.describe_task_definition(taskDefinition=rollout.task_definition)
+        return list(answer["taskDefinition"]["containerDefinitions"])
+
+    def _log(
+        self, definitions: Sequence[Mapping[str, Any]], tasks: Sequence[Mapping[str, Any]], blamed: str
+    ) -> dict[str, Any]:
+        """The last lines of the container that failed; empty where there is none that logs to CloudWatch.
+
+        :param blamed: its name, where the cause tells it
+        """
+        logging = {each["name"]: log_options(each) for each in definitions}
+        for task, name in _suspects(tasks, blamed):
             options = logging.get(name, {})
             prefix = options.get("awslogs-stream-prefix")
             if not prefix:
@@ -95,19 +113,6 @@ class Evidence:
                 return {"group": group, "stream": stream, "lines": lines}
         return {}
 
-    def _logging(self, rollout: Rollout) -> dict[str, Mapping[str, str]]:
-        """Options of the awslogs driver by container."""
-        answer = self.ecs.describe_task_definition(taskDefinition=rollout.task_definition)
-        found = {
-            each["name"]: each.get("logConfiguration", {})
-            for each in answer["taskDefinition"]["containerDefinitions"]
-        }
-        return {
-            name: configuration.get("options", {})
-            for name, configuration in found.items()
-            if configuration.get("logDriver") == "awslogs"
-        }
-
 
 def _is_of(rollout: Rollout, task: Mapping[str, Any]) -> bool:
     """Whether a task runs the revision, and was not started by another deployment of it."""
@@ -116,9 +121,12 @@ def _is_of(rollout: Rollout, task: Mapping[str, Any]) -> bool:
     return not foreign and short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
 
 
-def _suspects(tasks: Sequence[Mapping[str, Any]]) -> Iterator[tuple[Mapping[str, Any], str]]:
-    """Tasks and containers whose log may tell, the likeliest first."""
+def _suspects(tasks: Sequence[Mapping[str, Any]], blamed: str) -> Iterator[tuple[Mapping[str, Any], str]]:
+    """Tasks and containers whose log may tell, the likeliest first; where one is blamed, it alone."""
     for task in tasks[:TASKS]:
+        if blamed:
+            yield task, blamed
+            continue
         guilty = crashed(task.get("containers", []))
         if guilty:
             yield task, guilty["name"]

@@ -131,6 +131,7 @@ class Watch:
     :param interval: seconds between questions
     :param stable_for: seconds that an end has to hold until it is believed
     :param timeout: seconds for all of them together
+    :param tell: is called with every change that is seen
     """
 
     def __init__(
@@ -142,6 +143,7 @@ class Watch:
         interval: float,
         stable_for: float,
         timeout: float,
+        tell: Callable[[Mapping[str, Any]], None] = lambda _change: None,
         clock: Callable[[], float] = time.monotonic,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -151,6 +153,7 @@ class Watch:
         self.interval = interval
         self.stable_for = stable_for
         self.timeout = timeout
+        self.tell = tell
         self.clock = clock
         self.sleep = sleep
         self.timeline: list[dict[str, Any]] = []
@@ -171,6 +174,7 @@ class Watch:
                 if told.get(name) != verdict:
                     told[name] = verdict
                     self.timeline.append({"seconds": round(now, 1), "service": name, **vars(verdict)})
+                    self.tell(self.timeline[-1])
                 state, since = held.get(name, ("", now))
                 held[name] = (verdict.state, since if state == verdict.state else now)
                 over = verdict.state != "in_progress" and now - held[name][1] >= self.stable_for

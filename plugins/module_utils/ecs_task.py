@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from .ecs_api import EcsError, short_name, to_tags
+from .ecs_api import EcsError, log_options, short_name, to_tags
 from .ecs_causes import Cause, classify
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ class Order:
 
     :param container: whose command it is; None where the service has one container, or one of its own name
     :param task_definition: None takes the one that the service runs
+    :param description: the service as CreateService takes it, where there is none yet to be asked for
     :param share_volumes: whether the task may mount file systems that the service's tasks have mounted
     """
 
@@ -46,6 +47,7 @@ class Order:
     task_definition: str | None = None
     tags: Mapping[str, str] = field(default_factory=dict)
     share_volumes: bool = False
+    description: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -54,13 +56,16 @@ class Plan:
 
     request: Mapping[str, Any]
     container: str
-    # Options of the awslogs driver; empty where the container logs elsewhere.
-    log_options: Mapping[str, str]
+    # The task's containerDefinitions.
+    definitions: Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True)
 class Ending:
-    """How a task ended."""
+    """How a task ended.
+
+    :param output: what the command wrote, or, where another container is the cause of a failure, that one
+    """
 
     arn: str
     exit_code: int | None
@@ -105,7 +110,7 @@ class Tasks:
         """
         if not order.command:
             raise EcsError("command is empty: expected the program and its arguments, as a list")
-        service = self._service(order)
+        service = order.description or self._service(order)
         name = order.task_definition or service["taskDefinition"]
         definition = self.ecs.describe_task_definition(taskDefinition=name)["taskDefinition"]
         container = _container(order, definition["containerDefinitions"])
@@ -121,7 +126,6 @@ class Tasks:
             override["environment"] = [
                 {"name": key, "value": value} for key, value in sorted(order.environment.items())
             ]
-        logging = container.get("logConfiguration", {})
         # A service shows either or both, RunTask takes one.
         capacity = "capacityProviderStrategy" if service.get("capacityProviderStrategy") else "launchType"
         return Plan(
@@ -136,7 +140,7 @@ class Tasks:
                 **({"tags": to_tags(order.tags)} if order.tags else {}),
             },
             container["name"],
-            logging.get("options", {}) if logging.get("logDriver") == "awslogs" else {},
+            definition["containerDefinitions"],
         )
 
     def _service(self, order: Order) -> Mapping[str, Any]:
@@ -158,6 +162,22 @@ class Tasks:
             f"expected one of {', '.join(known)}"
         )
 
+    def end_others(self, plan: Plan) -> None:
+        """End the one-off tasks of the same family that still run, which an interrupted run has left.
+
+        :raises EcsError: after the timeout
+        """
+        cluster, definition = plan.request["cluster"], plan.request["taskDefinition"]
+        family = short_name(definition).partition(":")[0]
+        arns = self.ecs.list_tasks(cluster=cluster, family=family)["taskArns"]
+        known = self.ecs.describe_tasks(cluster=cluster, tasks=arns)["tasks"] if arns else []
+        # Services' own tasks are started by other hands.
+        others = [task["taskArn"] for task in known if task.get("startedBy") == STARTED_BY]
+        for arn in others:
+            self.ecs.stop_task(cluster=cluster, task=arn, reason="another run takes its place")
+        for arn in others:
+            self._stopped(cluster, arn)
+
     def start(self, plan: Plan) -> str:
         """Start the task; its ARN.
 
@@ -176,8 +196,25 @@ class Tasks:
 
         :raises EcsError: after the timeout; the task runs on
         """
+        task = self._stopped(plan.request["cluster"], arn)
+        codes = {each["name"]: each.get("exitCode") for each in task.get("containers", [])}
+        reasons = [each["reason"] for each in task.get("containers", []) if each.get("reason")]
+        self.sleep(LOG_DELAY)
+        # Of two that failed, it is the command: its end is what the others were stopped for.
+        first = sorted(task.get("containers", []), key=lambda each: each["name"] != plan.container)
+        seen = [{**task, "containers": first}]
+        cause = classify(seen, definitions=plan.definitions) if codes.get(plan.container) != 0 else None
+        output = self._output(plan, arn, (cause and cause.container) or plan.container)
+        return Ending(
+            arn,
+            codes.get(plan.container),
+            "; ".join([task.get("stoppedReason", ""), *reasons]),
+            classify(seen, log=output, definitions=plan.definitions),
+            output,
+        )
+
+    def _stopped(self, cluster: str, arn: str) -> Mapping[str, Any]:
         deadline = time.monotonic() + self.timeout
-        cluster = plan.request["cluster"]
         while (task := self._task(cluster, arn))["lastStatus"] != "STOPPED":
             if time.monotonic() > deadline:
                 name = short_name(arn)
@@ -188,31 +225,21 @@ class Tasks:
                     f"--cluster {cluster} --task {name}"
                 )
             self.sleep(1)
-        codes = {each["name"]: each.get("exitCode") for each in task.get("containers", [])}
-        reasons = [each["reason"] for each in task.get("containers", []) if each.get("reason")]
-        self.sleep(LOG_DELAY)
-        output = self._output(plan, arn)
-        return Ending(
-            arn,
-            codes.get(plan.container),
-            "; ".join([task.get("stoppedReason", ""), *reasons]),
-            classify([task], log=output),
-            output,
-        )
+        return task
 
     def _task(self, cluster: str, arn: str) -> Mapping[str, Any]:
         tasks = self.ecs.describe_tasks(cluster=cluster, tasks=[arn])["tasks"]
         # One that was started just now is not known everywhere at once.
         return tasks[0] if tasks else {"lastStatus": "unknown to ECS"}
 
-    def _output(self, plan: Plan, arn: str) -> list[str]:
-        """All lines that the container wrote."""
-        options = plan.log_options
+    def _output(self, plan: Plan, arn: str, container: str) -> list[str]:
+        """All lines that a container wrote; none where it logs elsewhere than to CloudWatch."""
+        options = next((log_options(each) for each in plan.definitions if each["name"] == container), {})
         if "awslogs-stream-prefix" not in options:
             return []
         place: Any = {
             "logGroupName": options["awslogs-group"],
-            "logStreamName": f"{options['awslogs-stream-prefix']}/{plan.container}/{short_name(arn)}",
+            "logStreamName": f"{options['awslogs-stream-prefix']}/{container}/{short_name(arn)}",
             "startFromHead": True,
         }
         lines: list[str] = []

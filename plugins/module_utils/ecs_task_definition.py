@@ -167,14 +167,14 @@ class Plan:
     tags: TagChange = field(default_factory=TagChange)
 
 
-def plan(wanted: Mapping[str, Any], tags: Mapping[str, str] | None, latest: Revision | None) -> Plan:
-    """Whether a new revision is needed, or tags of the latest change where it is.
+def plan(wanted: Mapping[str, Any], tags: Mapping[str, str] | None, known: Revision | None) -> Plan:
+    """Whether a new revision is needed, or tags of the known one change where it is.
 
     :param wanted: the definition in normal form
     """
-    if latest is None or latest.definition != wanted:
+    if known is None or known.definition != wanted:
         return Plan(register=True)
-    return Plan(register=False, tags=tag_change(tags, latest.tags))
+    return Plan(register=False, tags=tag_change(tags, known.tags))
 
 
 def surplus(arns: Sequence[str], keep: int) -> list[str]:
@@ -223,6 +223,16 @@ class TaskDefinitions:
         """Make revisions inactive. Tasks that run them go on, and services can still start new ones."""
         for arn in arns:
             self.client.deregister_task_definition(taskDefinition=arn)
+
+    def run_by(self, cluster: str | None, service: str | None) -> str | None:
+        """ARN of the revision that a service runs; None for a service that is not there."""
+        if cluster is None or service is None:
+            return None
+        try:
+            found = self.client.describe_services(cluster=cluster, services=[service])["services"]
+        except self.client.exceptions.ClusterNotFoundException:
+            return None
+        return next((each["taskDefinition"] for each in found if each["status"] == "ACTIVE"), None)
 
     def in_use(self) -> set[str]:
         """ARNs of the family's revisions that services and tasks run, in all clusters of the region."""

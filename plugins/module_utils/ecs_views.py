@@ -9,7 +9,8 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from .fargate import task_size
+from .fargate import sidecars_share, task_size
+from .model_containers import Container, containers
 from .model_views import environment_of, is_singleton
 from .secret_store import Reference
 
@@ -34,8 +35,8 @@ def task_definitions(
 ) -> dict[str, dict[str, Any]]:
     """Give each service's task definition: {service: {family, definition}}.
 
-    `images` is what app_images returned; `secrets` and `volumes` give for each service the
-    secrets' {variable: {arn, version}} and the volumes' {name: {file_system, access_point}}.
+    `images` is what app_images returned; `secrets` gives for each container {variable: {arn, version}},
+    `volumes` for each service {name: {file_system, access_point}}.
     """
     return {
         name: {
@@ -51,7 +52,8 @@ def task_definitions(
                 "volumes": [_volume(volume, volumes[name]) for volume in service["volumes"]],
                 "containerDefinitions": [
                     {
-                        **_container(name, service, images[name], secrets.get(name, {})),
+                        **_container(each, images[each.name], secrets.get(each.name, {})),
+                        **_in_task(each, service),
                         "logConfiguration": {
                             "logDriver": "awslogs",
                             "options": {
@@ -61,6 +63,7 @@ def task_definitions(
                             },
                         },
                     }
+                    for each in containers({name: service})
                 ],
             },
         }
@@ -68,49 +71,68 @@ def task_definitions(
     }
 
 
+def _in_task(container: Container, service: Mapping[str, Any]) -> dict[str, Any]:
+    """Give how a container stands to the others: its share, what its end means, and whom it waits for."""
+    options, sidecars = container.options, service["sidecars"]
+    if container.sidecar:
+        shares = {key: options[key] for key in ("cpu", "memory") if options[key]}
+        essential, awaited = options["essential"] and not options["once"], set(options["depends_on"])
+    else:
+        # Next to what counts on a share of the CPU, a container without one would get next to none.
+        shares = {"cpu": task_size(service)[0] - sidecars_share(service, "cpu")} if sidecars else {}
+        first = {name for name, sidecar in sidecars.items() if sidecar["once"]}
+        essential, awaited = True, first | set(options["depends_on"]) & set(sidecars)
+    depends_on = [{"containerName": name, "condition": _ready(sidecars[name])} for name in sorted(awaited)]
+    return {**shares, "essential": essential, **({"dependsOn": depends_on} if depends_on else {})}
+
+
+def _ready(sidecar: Mapping[str, Any]) -> str:
+    """Give the condition in which a sidecar is what others wait for."""
+    return "SUCCESS" if sidecar["once"] else "HEALTHY" if sidecar["health_check"] else "START"
+
+
 def _container(
-    name: str,
-    service: Mapping[str, Any],
-    image: Mapping[str, Any],
-    secrets: Mapping[str, Mapping[str, str]],
+    container: Container, image: Mapping[str, Any], secrets: Mapping[str, Mapping[str, str]]
 ) -> dict[str, Any]:
-    port, check = service["port"], service["health_check"]
-    container: dict[str, Any] = {
+    name, options = container.sidecar or container.service, container.options
+    port, check = options["port"], options["health_check"]
+    definition: dict[str, Any] = {
         "name": name,
         "image": image["image"],
-        "essential": True,
         "environment": [
             {"name": variable, "value": value}
-            for variable, value in sorted(environment_of(service, image).items())
+            for variable, value in sorted(environment_of(options, image).items())
         ],
         "secrets": [
             {"name": variable, "valueFrom": place["arn"]} for variable, place in sorted(secrets.items())
         ],
         # ECS reads secrets when a task starts and never learns that one changed: a new version is a revision.
         "dockerLabels": {
-            "slipway.service": name,
+            "slipway.service": container.service,
             **{f"slipway.secret.{variable}": place["version"] for variable, place in sorted(secrets.items())},
         },
-        "readonlyRootFilesystem": service["read_only"],
+        "readonlyRootFilesystem": options["read_only"],
         "linuxParameters": {
             "initProcessEnabled": True,
             "capabilities": {"drop": ["ALL"]},
-            "tmpfs": [{"containerPath": path, "size": TMPFS_SIZE} for path in service["tmpfs"]],
+            "tmpfs": [{"containerPath": path, "size": TMPFS_SIZE} for path in options["tmpfs"]],
         },
         "mountPoints": [
             {"sourceVolume": volume["name"], "containerPath": volume["path"], "readOnly": False}
-            for volume in service["volumes"]
+            for volume in options["volumes"]
         ],
-        "stopTimeout": service["stop_timeout"],
+        "stopTimeout": options["stop_timeout"],
     }
     if port is not None:
-        container["portMappings"] = [{"name": name, "containerPort": port, "protocol": "tcp"}]
-    if service["command"]:
-        container["command"] = [str(argument) for argument in service["command"]]
-    if service["user"]:
-        container["user"] = service["user"]
+        # The name is what Service Connect leads to.
+        named = {} if container.sidecar else {"name": name}
+        definition["portMappings"] = [{**named, "containerPort": port, "protocol": "tcp"}]
+    if options["command"]:
+        definition["command"] = [str(argument) for argument in options["command"]]
+    if options["user"]:
+        definition["user"] = options["user"]
     if check and check["command"]:
-        container["healthCheck"] = {
+        definition["healthCheck"] = {
             "command": ["CMD", *(str(argument) for argument in check["command"])],
             # ECS takes 5 to 300, 2 to 60, 1 to 10 and 0 to 300 of them.
             "interval": max(5, check["interval"]),
@@ -118,7 +140,7 @@ def _container(
             "retries": check["retries"],
             "startPeriod": min(300, check["start_period"]),
         }
-    return container
+    return definition
 
 
 def _volume(volume: Mapping[str, Any], places: Mapping[str, Mapping[str, str]]) -> dict[str, Any]:
@@ -170,7 +192,8 @@ def execution_statements(
     services: Services, *, region: str, account: str, partition: str = "aws"
 ) -> list[dict[str, Any]]:
     """Give the statements that let ECS read the services' secrets, each by its name, and no others."""
-    places = [Reference.parse(text) for service in services.values() for text in service["secrets"].values()]
+    texts = (text for each in containers(services) for text in each.options["secrets"].values())
+    places = [Reference.parse(text) for text in texts]
     at = f"{region}:{account}"
     # AWS ends a secret's ARN with six characters of its own.
     secrets = {
@@ -211,11 +234,11 @@ def task_statements(
 def rollouts(
     services: Mapping[str, Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
 ) -> list[dict[str, str]]:
-    """Give what to watch of services as `ecs_services` gave them, by the results of ecs_service for each."""
+    """Give what to watch of services as `ecs_services` gave them, by the results of ecs_service for some."""
     deployments = {result["service"]["name"]: result["deployment"] for result in results}
     return [
-        {"name": name, "task_definition": service["taskDefinition"], "deployment": deployments[name]}
-        for name, service in services.items()
+        {"name": name, "task_definition": services[name]["taskDefinition"], "deployment": deployment}
+        for name, deployment in deployments.items()
     ]
 
 
@@ -229,12 +252,13 @@ def ecs_services(
     public_addresses: bool,
     namespace: str,
     capacity: list[Mapping[str, Any]],
+    alarms: Mapping[str, list[str]],
     rollback: bool = True,
 ) -> dict[str, dict[str, Any]]:
     """Give each service as CreateService takes it.
 
     `revisions` gives each service's task definition, `target_groups` the ARN of the target group of each
-    service with a route.
+    service with a route, `alarms` the names of those that a deployment of a service must not raise.
     """
     return {
         name: {
@@ -249,13 +273,13 @@ def ecs_services(
                     "assignPublicIp": "ENABLED" if public_addresses else "DISABLED",
                 }
             },
-            "deploymentConfiguration": _deployment(service, rollback=rollback),
+            "deploymentConfiguration": _deployment(service, alarms.get(name, []), rollback=rollback),
             # Two processes never share a volume, so nothing may move them by starting a second one.
             "availabilityZoneRebalancing": "DISABLED" if is_singleton(service) else "ENABLED",
             "propagateTags": "SERVICE",
             "enableECSManagedTags": True,
             "enableExecuteCommand": False,
-            "serviceConnectConfiguration": _discovery(name, service, namespace),
+            "serviceConnectConfiguration": discovery(name, service["port"], namespace),
             **_balanced(name, service, target_groups),
         }
         for name, service in services.items()
@@ -388,27 +412,25 @@ def scheduler_statements(
     ]
 
 
-def _deployment(service: Mapping[str, Any], *, rollback: bool) -> dict[str, Any]:
+def _deployment(service: Mapping[str, Any], alarms: list[str], *, rollback: bool) -> dict[str, Any]:
     low, high = (0, 100) if is_singleton(service) else (100, 200)
+    watched = {"alarms": {"alarmNames": alarms, "enable": True, "rollback": rollback}} if alarms else {}
     return {
         "minimumHealthyPercent": low,
         "maximumPercent": high,
         "deploymentCircuitBreaker": {"enable": True, "rollback": rollback},
+        **watched,
     }
 
 
-def _discovery(name: str, service: Mapping[str, Any], namespace: str) -> dict[str, Any]:
+def discovery(name: str, port: int | None, namespace: str) -> dict[str, Any]:
     """Let every service reach the others by their names, as containers of one network do."""
     found = {
         "portName": name,
         "discoveryName": name,
-        "clientAliases": [{"port": service["port"], "dnsName": name}],
+        "clientAliases": [{"port": port, "dnsName": name}],
     }
-    return {
-        "enabled": True,
-        "namespace": namespace,
-        "services": [found] if service["port"] is not None else [],
-    }
+    return {"enabled": True, "namespace": namespace, "services": [found] if port is not None else []}
 
 
 def _balanced(name: str, service: Mapping[str, Any], target_groups: Mapping[str, str]) -> dict[str, Any]:

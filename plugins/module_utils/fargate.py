@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from .model_containers import containers
 from .model_rules import Finding
 
 Services = Mapping[str, Mapping[str, Any]]
@@ -67,14 +68,37 @@ def fargate_limits(services: Services) -> Iterator[Finding]:
                     "(less than the first is raised to it)",
                     "choose one of these, or more CPU units",
                 )
-        if service["stop_timeout"] and service["stop_timeout"] > FARGATE_STOP_TIMEOUT:
+            else:
+                yield from _shares(name, service, {"cpu": cpu, "memory": memory})
+    for each in containers(services):
+        seconds = each.options["stop_timeout"]
+        if seconds and seconds > FARGATE_STOP_TIMEOUT:
             yield Finding(
-                name,
-                "stop_timeout",
-                f"{service['stop_timeout']} s",
+                each.service,
+                each.at("stop_timeout"),
+                f"{seconds} s",
                 f"at most {FARGATE_STOP_TIMEOUT} s, after which Fargate kills a task",
                 "shorten it, and let the service end its work in that time",
             )
+
+
+def _shares(name: str, service: Mapping[str, Any], size: Mapping[str, int]) -> Iterator[Finding]:
+    """A task is larger than what its sidecars take of it."""
+    for key, whole in size.items():
+        taken = sidecars_share(service, key)
+        if taken >= whole:
+            yield Finding(
+                name,
+                key,
+                f"{whole} for the task, of which its sidecars take {taken}",
+                "more than its sidecars take together: it is the size of the task that they share",
+                "choose a larger one, or give the sidecars less",
+            )
+
+
+def sidecars_share(service: Mapping[str, Any], key: str) -> int:
+    """Give how much the sidecars take together of the task's cpu or memory."""
+    return sum(sidecar[key] or 0 for sidecar in (service["sidecars"] or {}).values())
 
 
 def ecs_unsupported(services: Services) -> Iterator[Finding]:
@@ -88,15 +112,6 @@ def ecs_unsupported(services: Services) -> Iterator[Finding]:
                 "no capability: Fargate adds none but SYS_PTRACE",
                 "let the service do without, for instance by listening on a port above 1023",
             )
-        for variable, reference in (service["secrets"] or {}).items():
-            if reference and reference.startswith("vault:"):
-                yield Finding(
-                    name,
-                    f"secrets.{variable}",
-                    "a vaulted variable",
-                    "a secret of Secrets Manager or Parameter Store, which ECS reads when a task starts",
-                    "move the value there, and name it as secretsmanager:<name> or ssm:<name>",
-                )
         check = service["health_check"]
         if check and check["path"] and not service["route"]:
             yield Finding(
@@ -106,6 +121,16 @@ def ecs_unsupported(services: Services) -> Iterator[Finding]:
                 "a command: ECS asks a path of services behind the load balancer only",
                 'give the check as a command of the image, such as ["node", "healthcheck.js"]',
             )
+    for each in containers(services):
+        for variable, reference in (each.options["secrets"] or {}).items():
+            if reference and reference.startswith("vault:"):
+                yield Finding(
+                    each.service,
+                    each.at(f"secrets.{variable}"),
+                    "a vaulted variable",
+                    "a secret of Secrets Manager or Parameter Store, which ECS reads when a task starts",
+                    "move the value there, and name it as secretsmanager:<name> or ssm:<name>",
+                )
 
 
 #: Rules of `deploy_target: ecs`.

@@ -6,8 +6,8 @@ from . import host_retire
 from .docker_api import DockerError, Engine
 from .host_converge import Outcome, unexpected
 from .host_effects import Host
-from .host_failure import ReleaseFailure
 from .host_plan import LABEL_APP, Found
+from .release_failure import ReleaseFailure
 
 
 def remove(

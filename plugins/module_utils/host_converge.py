@@ -13,12 +13,15 @@ from dataclasses import dataclass, field
 
 from . import host_diff, host_retire, traefik
 from .docker_api import DockerError, Engine
+from .host_base import Base, BaseFile
 from .host_effects import Host
-from .host_failure import Failure, ReleaseFailure, start_cause
+from .host_failure import start_cause
+from .host_gate import Gates
 from .host_health import Candidate, HealthWatch
 from .host_plan import LABEL_APP, RESTART_SERVING, Found, Json, ServicePlan, Wanted, candidate
 from .host_proxy import ProxyControl
 from .host_survey import Desired, Survey, Surveyor, upstream
+from .release_failure import Failure, ReleaseFailure
 
 
 @dataclass
@@ -31,6 +34,7 @@ class Outcome:
     drained: list[Json] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
+    gates: list[Json] = field(default_factory=list)
 
 
 class Release:
@@ -46,28 +50,40 @@ class Release:
         self._candidates: list[Candidate] = []
         self._stopped: list[Found] = []
         self._former: Json | None = None
+        self._base_file = BaseFile(host, desired.config_dir, desired.app)
+        self.gates = Gates(engine, host, desired.app, desired.config_dir, desired.secret_values)
 
     def run(self) -> Outcome:
         """Bring the host to the description. Raises ReleaseFailure, after undoing what was begun."""
         try:
             surveyor = Surveyor(self._engine, self._host, self._desired, self._health, self._check_mode)
-            survey = surveyor.survey()
-            outcome = self._describe(survey)
+            known = self._base_file.read()
+            survey = surveyor.survey(known)
+            base = self._base(known, survey)
+            outcome = self._describe(survey, base)
         except (ReleaseFailure, DockerError, OSError) as error:
-            raise _failed(error, "what served before; nothing was changed.") from error
+            raise failed(error, "what served before; nothing was changed.") from error
         if outcome.changed and not self._check_mode:
             try:
+                self._base_file.write(base)
                 self._bring_up(survey)
             except (ReleaseFailure, DockerError, OSError) as error:
-                raise _failed(error, self._undone(survey)) from error
+                raise failed(error, self._undone(survey)) from error
             try:
-                self._take_down(survey, outcome)
+                self._take_down(survey, base, outcome)
             except (DockerError, OSError) as error:
                 serving = "the new containers; only the end of the old ones failed, run again."
-                raise _failed(error, serving) from error
+                raise failed(error, serving) from error
         return outcome
 
-    def _describe(self, survey: Survey) -> Outcome:
+    def _base(self, known: Base | None, survey: Survey) -> Base:
+        """Return what this may have to go back to: what serves now, unless a release was left unfinished."""
+        if known and known.release == self._desired.base:
+            return known
+        serving = [one.id for plan in survey.plans for one in [*plan.keep, *plan.retire] if one.running]
+        return Base(self._desired.base, serving, self._proxy.configuration())
+
+    def _describe(self, survey: Survey, base: Base) -> Outcome:
         outcome = Outcome(actions=[f"pull {reference}" for reference in survey.pulled])
         for plan in survey.plans:
             outcome.services[plan.service] = {
@@ -79,8 +95,14 @@ class Release:
                 before, after = host_diff.service_lines(plan)
                 outcome.before += before
                 outcome.after += after
+            outcome.actions += [
+                f"run the task {gate.name} of {plan.service}" for gate in self.gates.pending(plan)
+            ]
             outcome.actions += [f"start {name}" for name in plan.create]
-            outcome.actions += [f"remove {container.name}" for container in plan.retire]
+            outcome.actions += [
+                f"{'stop' if one.id in base.containers else 'remove'} {one.name}" for one in plan.retire
+            ]
+        outcome.actions += [f"stop {container.name}" for container in survey.kept if container.running]
         self._describe_proxy(survey, outcome)
         outcome.changed = bool(outcome.actions)
         return outcome
@@ -122,6 +144,7 @@ class Release:
             self._engine.update_container(one.name, {"RestartPolicy": {"Name": RESTART_SERVING}})
         if survey.configuration:
             self._proxy.load(survey.configuration)
+            self._host.tell("routes", "lead to what is described")
 
     def _prepare(self) -> None:
         labels = {LABEL_APP: self._desired.app}
@@ -136,6 +159,7 @@ class Release:
         self._health.await_healthy(
             [one for one in self._candidates if one.wanted.service in wanted.depends_on]
         )
+        self.gates.open(plan)
         if wanted.stop_first:
             for container in plan.retire:
                 if container.running:
@@ -143,6 +167,7 @@ class Release:
                     self._engine.stop_container(container.id, wanted.stop_timeout)
         for name in plan.create:
             self._candidates.append(Candidate(wanted, name, self._host.now()))
+            self._host.tell(name, "starts")
             try:
                 self._engine.create_container(name, candidate(plan.payload))
                 self._engine.start_container(name)
@@ -194,12 +219,19 @@ class Release:
 
     # -- after the switch: the new containers serve ------------------------------------------------
 
-    def _take_down(self, survey: Survey, outcome: Outcome) -> None:
+    def _take_down(self, survey: Survey, base: Base, outcome: Outcome) -> None:
         retired = [container for plan in survey.plans for container in plan.retire]
         outcome.drained = host_retire.drain(
             self._host, _still_running(retired, self._stopped), self._desired.drain_timeout
         )
-        host_retire.stop_and_remove(self._engine, [*retired, *survey.old_proxies])
+        base = base.without(retired)
+        # Written first: what a killed run leaves running is known for what it is.
+        self._base_file.write(base)
+        gone = [*retired, *survey.kept, *survey.old_proxies]
+        host_retire.stop(self._engine, [container for container in gone if base.keeps(container)])
+        host_retire.stop_and_remove(
+            self._engine, [container for container in gone if not base.keeps(container)]
+        )
         images = [wanted.image for wanted in self._desired.containers]
         removed = host_retire.prune_images(self._engine, images, self._desired.keep_images)
         outcome.actions += [f"remove image {name}" for name in removed]
@@ -210,7 +242,7 @@ def _still_running(retired: Sequence[Found], stopped: Sequence[Found]) -> list[F
     return [container for container in retired if container.id not in ended]
 
 
-def _failed(error: Exception, serving: str) -> ReleaseFailure:
+def failed(error: Exception, serving: str) -> ReleaseFailure:
     """Return what to raise for an error, saying what serves now."""
     failure = error.failure if isinstance(error, ReleaseFailure) else unexpected(error)
     failure.serving = serving

@@ -9,6 +9,7 @@ import socket
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 ESTABLISHED = "01"
 LISTEN = "0A"
@@ -43,7 +44,19 @@ class Socket:
 
 
 class Host:
-    """The host that this process runs on."""
+    """The host that this process runs on, and what was seen of a release there, `timeline`."""
+
+    def __init__(self) -> None:
+        self._began = self.now()
+        self._last: dict[str, str] = {}
+        self.timeline: list[dict[str, Any]] = []
+
+    def tell(self, about: str, what: str, state: str = "in_progress") -> None:
+        """Note what is seen now, unless it is what was seen last of the same."""
+        if self._last.get(about) != what:
+            self._last[about] = what
+            seconds = round(self.now() - self._began, 1)
+            self.timeline.append({"seconds": seconds, "state": state, "detail": f"{about}: {what}"})
 
     def now(self) -> float:
         """Return seconds that only go forward."""

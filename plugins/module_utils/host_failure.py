@@ -1,72 +1,14 @@
-"""Why a release failed on a host: cause class, evidence, remedy, and what serves now. Pure."""
+"""Why a release failed on a host: what the Engine says and a container leaves, and the class of it. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from typing import Any
 
 from .host_plan import MEBIBYTE, Found
+from .release_failure import Failure
 
 #: The exit code of a process that was sent SIGKILL.
 KILLED = 137
-
-REMEDIES = {
-    "image_not_found": "Check that the image was pushed and that its name, tag or digest is right.",
-    "pull_denied": "Check the login for this registry (registry_auth) and that it may read this repository.",
-    "registry_unreachable": "Check the registry's name, and that this host reaches it.",
-    "architecture": "Build the image for this host's architecture (`platform`), or use other hosts.",
-    "start_refused": "Check `command`, `user` and `volumes` of the service against what the image contains.",
-    "start_crash": "Run the image with the same environment locally; the log above is its own.",
-    "out_of_memory": "Raise `memory` of the service, or lower what the process uses.",
-    "health_check": "Check `health_check` of the service and what its health path or command answers above.",
-    "timeout": "Raise `start_period` of its health check (or health_timeout), or make it start faster.",
-    "dependency_unhealthy": "Mend the named dependency first; this service may then need no change.",
-    "port_in_use": "Stop what holds the port, or choose another port.",
-    "docker_unavailable": "Start the Docker Engine on this host (the docker_engine role does); run again.",
-    "engine": "The message is the Engine's; `journalctl -u docker` may say more.",
-    "proxy": "Read the proxy's log above; the routes in use before are in force.",
-    "host": "Check the named file or device on the host (space, permissions).",
-}
-
-
-@dataclass
-class Failure:
-    """A failed release, as the person who must mend it needs it."""
-
-    cause: str
-    summary: str
-    service: str = ""
-    container: str = ""
-    exit_code: Any = None
-    evidence: list[str] = field(default_factory=list)
-    log: list[str] = field(default_factory=list)
-    serving: str = ""
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as the module's `failure` value."""
-        return {**vars(self), "remedy": REMEDIES[self.cause]}
-
-    def message(self) -> str:
-        """Return the message that a person reads."""
-        return "\n".join(
-            [
-                f"{self.summary} ({self.cause})",
-                *(f"  {line}" for line in self.evidence),
-                *([f"  Last lines of the log of {self.container}:"] if self.log else []),
-                *(f"    | {line}" for line in self.log),
-                *([f"Serving now: {self.serving}"] if self.serving else []),
-                f"What to do: {REMEDIES[self.cause]}",
-            ]
-        )
-
-
-class ReleaseFailure(Exception):
-    """Raised where the release cannot go on."""
-
-    def __init__(self, failure: Failure) -> None:
-        super().__init__(failure.summary)
-        self.failure = failure
 
 
 def pull_cause(message: str) -> str:
@@ -74,6 +16,8 @@ def pull_cause(message: str) -> str:
     text = message.lower()
     known = {
         "no matching manifest": "architecture",
+        "no space left on device": "disk_full",
+        "toomanyrequests": "pull_rate_limited",
         "denied": "pull_denied",
         "unauthorized": "pull_denied",
         "authentication required": "pull_denied",

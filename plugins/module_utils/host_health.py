@@ -7,9 +7,10 @@ from dataclasses import dataclass
 
 from .docker_api import Engine
 from .host_effects import Answer, Host
-from .host_failure import Failure, ReleaseFailure, exit_failure, without_secrets
+from .host_failure import exit_failure, without_secrets
 from .host_plan import Found, HealthCheck, Wanted
 from .host_proxy import ProxyControl
+from .release_failure import Failure, ReleaseFailure
 
 POLL = 0.2
 LOG_LINES = 20
@@ -62,7 +63,9 @@ class HealthWatch:
         """Return when all are healthy; raise ReleaseFailure as soon as one cannot become so."""
         waiting = list(candidates)
         while waiting:
-            waiting = [one for one in waiting if not self._healthy(one)]
+            for one in [one for one in waiting if self._healthy(one)]:
+                self._host.tell(one.name, "is healthy")
+                waiting.remove(one)
             if waiting:
                 self._host.sleep(POLL)
 
@@ -74,6 +77,7 @@ class HealthWatch:
             while True:
                 answer = proxy.through(one.name, check.path or "/", check.timeout)
                 if answer.ok or (not check.path and answer.status not in (None, *GATEWAY_ERRORS)):
+                    self._host.tell(one.name, "answers through the proxy")
                     break
                 if self._host.now() > deadline:
                     summary = f"{one.wanted.service} is healthy by itself but not through the proxy"
@@ -107,6 +111,7 @@ class HealthWatch:
                 raise ReleaseFailure(self._unhealthy(one, container, answer, age))
         else:
             return age >= SETTLED
+        self._host.tell(one.name, self._clean([str(answer)])[0])
         if age > min(self._timeout, (check or NO_CHECK).patience):
             # It may have ended since it was looked at, which says more than the unanswered request.
             container = self._inspect(one.name)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from .host_plan import HealthCheck, Wanted
+from .host_plan import Gate, HealthCheck, Wanted
 from .host_survey import Desired
 from .traefik import Certificate, Proxy, Route
 
@@ -26,6 +26,11 @@ _VOLUME: Json = {
     "read_only": {"type": "bool", "default": False},
 }
 _PUBLISH: Json = {"address": {"type": "str", "required": True}, "port": {"type": "int", "required": True}}
+_GATE: Json = {
+    "name": {"type": "str", "required": True},
+    "command": {"type": "list", "elements": "str", "required": True},
+    "timeout": {"type": "float", "default": 600},
+}
 _CONTAINER: Json = {
     "service": {"type": "str", "required": True},
     "image": {"type": "str", "required": True},
@@ -60,6 +65,7 @@ _CONTAINER: Json = {
     "singleton": {"type": "bool", "default": False},
     "init": {"type": "bool", "default": True},
     "depends_on": {"type": "list", "elements": "str", "default": []},
+    "gates": {"type": "list", "elements": "dict", "default": [], "options": _GATE},
 }
 _ROUTE: Json = {
     "service": {"type": "str", "required": True},
@@ -84,7 +90,8 @@ _PROXY: Json = {
 ARGUMENT_SPEC: Json = {
     "app": {"type": "str", "required": True},
     "release": {"type": "str", "default": "release"},
-    "state": {"type": "str", "choices": ["present", "absent"], "default": "present"},
+    "state": {"type": "str", "choices": ["present", "returned", "absent"], "default": "present"},
+    "base": {"type": "str", "default": ""},
     "remove_volumes": {"type": "bool", "default": False},
     "containers": {"type": "list", "elements": "dict", "default": [], "options": _CONTAINER},
     "secrets": {"type": "dict", "default": {}, "no_log": True},
@@ -113,6 +120,7 @@ def desired(params: Mapping[str, Any]) -> Desired:
         health_timeout=params["health_timeout"],
         keep_images=params["keep_images"],
         config_dir=params["config_dir"],
+        base=params["base"],
     )
 
 
@@ -123,6 +131,7 @@ def _wanted(container: Mapping[str, Any]) -> Wanted:
             **container,
             "environment": _environment(container["environment"]),
             "health_check": HealthCheck(**check) if check else None,
+            "gates": [Gate(**gate) for gate in container["gates"]],
         }
     )
 

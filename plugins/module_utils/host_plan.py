@@ -53,6 +53,15 @@ class HealthCheck:
 
 
 @dataclass(frozen=True)
+class Gate:
+    """A command that must end well before new containers of its service serve. Its time is in seconds."""
+
+    name: str
+    command: Sequence[str]
+    timeout: float = 600
+
+
+@dataclass(frozen=True)
 class Wanted:
     """One service as this host should run it."""
 
@@ -77,6 +86,7 @@ class Wanted:
     singleton: bool = False
     init: bool = True
     depends_on: Sequence[str] = ()
+    gates: Sequence[Gate] = ()
 
     @property
     def stop_first(self) -> bool:
@@ -137,6 +147,25 @@ class Found:
     def docker_health(self) -> str:
         """`starting`, `healthy`, `unhealthy`, or nothing where Docker runs no check."""
         return str((self.inspect["State"].get("Health") or {}).get("Status", ""))
+
+    @property
+    def secret_values(self) -> list[str]:
+        """The values of its environment that must never be shown."""
+        names = set(self.labels.get(LABEL_SECRETS, "").split(","))
+        entries = (entry.partition("=") for entry in self.inspect["Config"].get("Env") or [])
+        return [value for name, _equals, value in entries if name in names]
+
+    @property
+    def exclusive(self) -> bool:
+        """Whether no second one may run beside it: it holds data or a port of the host."""
+        return bool(
+            self.inspect["HostConfig"].get("Mounts") or self.inspect["HostConfig"].get("PortBindings")
+        )
+
+    @property
+    def stop_timeout(self) -> int:
+        """Seconds between SIGTERM and SIGKILL."""
+        return int(self.inspect["Config"].get("StopTimeout") or 10)
 
     def address(self, network: str) -> str:
         """Its address on a network; empty when it has none."""

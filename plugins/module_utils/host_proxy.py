@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from . import traefik
 from .docker_api import DockerError, Engine
 from .host_effects import Answer, Host
-from .host_failure import Failure, ReleaseFailure
 from .host_plan import (
     LABEL_APP,
     LABEL_ROLE,
@@ -21,6 +20,7 @@ from .host_plan import (
     volume_name,
     wanted_view,
 )
+from .release_failure import Failure, ReleaseFailure
 
 ACME_VOLUME = "acme"
 MEMORY = 512

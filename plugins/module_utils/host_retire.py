@@ -33,22 +33,29 @@ def drain(host: Host, containers: Iterable[Found], timeout: float) -> list[Json]
             empty[container.id] = 0 if left else empty[container.id] + 1
             if empty[container.id] >= EMPTY_SAMPLES or seconds >= timeout:
                 waiting.remove(container)
+                host.tell(container.name, f"{left} connections left" if left else "has no connection left")
                 report.append(
                     {"container": container.name, "seconds": round(seconds, 1), "connections_left": left}
                 )
     return report
 
 
-def stop_and_remove(engine: Engine, containers: Sequence[Found]) -> None:
-    """Stop containers side by side, each with the time it was given to stop in, and remove them."""
+def stop(engine: Engine, containers: Sequence[Found]) -> None:
+    """Stop containers side by side, each with the time it was given to stop in."""
 
     def end(container: Found) -> None:
         if container.running or container.inspect["State"].get("Restarting"):
-            engine.stop_container(container.id, int(container.inspect["Config"].get("StopTimeout") or 10))
-        engine.remove_container(container.id)
+            engine.stop_container(container.id, container.stop_timeout)
 
     with ThreadPoolExecutor(max_workers=8) as pool:
         list(pool.map(end, containers))
+
+
+def stop_and_remove(engine: Engine, containers: Sequence[Found]) -> None:
+    """Stop containers as :func:`stop` does, and remove them."""
+    stop(engine, containers)
+    for container in containers:
+        engine.remove_container(container.id)
 
 
 def prune_images(engine: Engine, references: Iterable[str], keep: int) -> list[str]:

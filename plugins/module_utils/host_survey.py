@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 
 from . import host_proxy, traefik
 from .docker_api import DockerError, Engine, registry_header, registry_of
+from .host_base import Base
 from .host_effects import Host
-from .host_failure import Failure, ReleaseFailure, pull_cause
+from .host_failure import pull_cause
 from .host_health import HealthWatch
 from .host_plan import (
     LABEL_APP,
@@ -24,11 +25,15 @@ from .host_plan import (
     plan_service,
     volume_name,
 )
+from .release_failure import Failure, ReleaseFailure
 
 
 @dataclass(frozen=True)
 class Desired:
-    """Everything that a release on one host is to bring about. Times in seconds."""
+    """Everything that a release on one host is to bring about. Times in seconds.
+
+    `base` is the id of the last whole release, whose containers are kept until the next one is.
+    """
 
     app: str
     release: str
@@ -41,6 +46,7 @@ class Desired:
     health_timeout: float = 120
     keep_images: int = 3
     config_dir: str = "/etc/slipway"
+    base: str = ""
 
     @property
     def proxy_directory(self) -> str:
@@ -85,6 +91,7 @@ class Survey:
     old_proxies: list[Found]
     configuration: Json | None
     pulled: list[str]
+    kept: list[Found]
 
 
 class Surveyor:
@@ -100,19 +107,24 @@ class Surveyor:
         self._check_mode = check_mode
         self._pulled: list[str] = []
 
-    def survey(self) -> Survey:
-        """Return what is there and what must change. Raises ReleaseFailure where a release cannot begin."""
+    def survey(self, base: Base | None) -> Survey:
+        """Return what is there and what must change, `base` apart.
+
+        Raises ReleaseFailure where a release cannot begin.
+        """
         desired = self._desired
         kernel = Kernel.of(self._engine.info())
-        found = self._observe()
-        self._check_ports(found)
+        everything = self._observe()
+        self._check_ports(everything)
+        kept = [container for container in everything if base and base.keeps(container)]
+        found = [container for container in everything if container not in kept]
         images = self._images()
         proxies = [container for container in found if container.role == ROLE_PROXY]
         scene = Scene(
             desired.app,
             desired.release,
             kernel,
-            [container.name for container in found],
+            [container.name for container in everything],
             self._health.sickness,
         )
         plans = self._plans(scene, found, images)
@@ -124,7 +136,7 @@ class Surveyor:
                 upstream(plan.wanted, plan.serving) for plan in plans if plan.wanted and plan.wanted.port
             ]
             configuration = traefik.dynamic_configuration(desired.proxy, upstreams, desired.routes)
-        return Survey(found, plans, proxy, [] if proxy else proxies, configuration, self._pulled)
+        return Survey(found, plans, proxy, [] if proxy else proxies, configuration, self._pulled, kept)
 
     def _observe(self) -> list[Found]:
         found = []

@@ -44,16 +44,11 @@ class Engine:
 
     def digest(self, reference: str) -> str | None:
         """Give the digest of an image in its registry; None where the registry has none."""
-        try:
-            found = self._client.api.inspect_distribution(reference, auth_config=self._login(reference))
-        except NotFound:
-            return None
-        except (APIError, RequestException) as error:
-            raise EngineError(_said(error)) from error
-        return str(found["Descriptor"]["digest"])
+        found = self._distribution(reference)
+        return str(found["Descriptor"]["digest"]) if found else None
 
     def local(self, reference: str) -> Mapping[str, Any] | None:
-        """Give Id and RepoDigests of an image that the Engine holds."""
+        """Give Id, RepoDigests and Architecture of an image that the Engine holds."""
         try:
             found: Mapping[str, Any] = self._client.api.inspect_image(reference)
         except NotFound:
@@ -61,6 +56,18 @@ class Engine:
         except (APIError, RequestException) as error:
             raise EngineError(_said(error)) from error
         return found
+
+    def architectures(self, reference: str) -> frozenset[str] | None:
+        """Give the architectures of an image in its registry, as far as it says; None where it has none."""
+        found = self._distribution(reference)
+        if found is None:
+            return None
+        # Attestations stand in an image's index as if they were for a platform.
+        return frozenset(
+            str(platform["architecture"])
+            for platform in found.get("Platforms") or []
+            if platform.get("architecture") not in (None, "", "unknown")
+        )
 
     def architecture(self) -> str:
         """Give the architecture that the Engine builds for, as uname has it."""
@@ -133,6 +140,17 @@ class Engine:
             raise EngineError(_said(error)) from error
         if errors:
             raise EngineError(errors[0])
+
+    def _distribution(self, reference: str) -> Mapping[str, Any] | None:
+        try:
+            found: Mapping[str, Any] = self._client.api.inspect_distribution(
+                reference, auth_config=self._login(reference)
+            )
+        except NotFound:
+            return None
+        except (APIError, RequestException) as error:
+            raise EngineError(_said(error)) from error
+        return found
 
     def _login(self, reference: str) -> Mapping[str, str] | None:
         # Without one, docker-py uses what `docker login` has left for this registry, if anything.

@@ -60,8 +60,11 @@ def converge(
 
 
 def remove(dns: Route53, domain: str, zone_name: str, *, name: str, check_mode: bool) -> dict[str, Any]:
-    """Remove the record if it leads to the load balancer of a name."""
-    zone = dns.zone_of(domain, zone_name)
+    """Remove the record if it leads to the load balancer of a name. A zone that is gone took it along."""
+    try:
+        zone = dns.zone_of(domain, zone_name)
+    except DnsError:
+        return {"changed": False, "diff": {"before": {}, "after": {}}}
     there = dns.record(zone, domain, "A")
     if there is None or not leads_to(there, name):
         return {"changed": False, "diff": {"before": {}, "after": {}}}

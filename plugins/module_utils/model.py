@@ -15,13 +15,14 @@ from .model_rules import DEV_RULES, HOST_RULES, RULES, Finding, Rule, bind_mount
 from .model_schema import SERVICE, SERVICE_NAME
 from .model_shape import kind, read
 from .scale_rules import SCALE_RULES, hosts_do_not_scale
+from .sidecar_rules import SIDECAR_RULES, hosts_have_no_sidecars
 from .task_rules import TASK_RULES, hosts_schedule_nothing
 
 ROOT = "app_services"
 #: Rules of one deploy_target alone.
 TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {
     "dev": DEV_RULES,
-    "ec2": (*HOST_RULES, hosts_do_not_scale, hosts_schedule_nothing),
+    "ec2": (*HOST_RULES, hosts_do_not_scale, hosts_schedule_nothing, hosts_have_no_sidecars),
     "ecs": FARGATE_RULES,
 }
 
@@ -93,18 +94,23 @@ def merged(app_services: Any, database: str, database_service_name: str, databas
     return {database_service_name: database_service, **app_services}
 
 
-def start_order(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
-    """Order services so that each comes after those it depends on; by name where free.
+def start_waves(services: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Group services so that each comes after those it depends on, in the fewest waves, by name in each.
 
     The dependencies must be free of circles, as validate() sees to.
     """
-    ordered: list[str] = []
-    waiting = sorted(services)
+    waves: list[list[str]] = []
+    waiting = set(services)
     while waiting:
-        name = next(name for name in waiting if set(services[name]["depends_on"]) <= set(ordered))
-        waiting.remove(name)
-        ordered.append(name)
-    return ordered
+        # What else they depend on is sidecars of their own.
+        waves.append(sorted(name for name in waiting if not waiting & set(services[name]["depends_on"])))
+        waiting -= set(waves[-1])
+    return waves
+
+
+def start_order(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Order services as :func:`start_waves` does, one by one."""
+    return [name for wave in start_waves(services) for name in wave]
 
 
 def _check(
@@ -116,7 +122,7 @@ def _check(
         checks.end_stage()
     good = _read(services, checks, paths)
     checks.end_stage()
-    for rule in (*RULES, *SCALE_RULES, *TASK_RULES, *TARGET_RULES.get(deploy_target, ())):
+    for rule in (*RULES, *SCALE_RULES, *TASK_RULES, *SIDECAR_RULES, *TARGET_RULES.get(deploy_target, ())):
         _report(rule(good), checks, paths)
     checks.end_stage()
 

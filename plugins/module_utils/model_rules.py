@@ -11,6 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
+from .model_containers import containers
+
 Services = Mapping[str, Mapping[str, Any]]
 
 #: What the proxy answers for the load balancer's own checks.
@@ -80,12 +82,12 @@ def route_needs_health_path(services: Services) -> Iterator[Finding]:
 
 def health_timeout(services: Services) -> Iterator[Finding]:
     """A check ends before the next one begins."""
-    for name, service in services.items():
-        check = service["health_check"]
+    for each in containers(services):
+        check = each.options["health_check"]
         if check and check["interval"] and check["timeout"] and check["timeout"] > check["interval"]:
             yield Finding(
-                name,
-                "health_check.timeout",
+                each.service,
+                each.at("health_check.timeout"),
                 f"{check['timeout']} s, longer than the interval of {check['interval']} s",
                 "a timeout no longer than the interval",
                 "shorten the timeout or lengthen the interval",
@@ -157,41 +159,57 @@ def hidden_routes(services: Services) -> Iterator[Finding]:
 
 
 def unknown_dependencies(services: Services) -> Iterator[Finding]:
-    """A service depends on services that exist, not on itself."""
-    for name, service in services.items():
-        for index, wanted in enumerate(service["depends_on"] or []):
-            if wanted not in services or wanted == name:
+    """A service depends on others and on its own sidecars, a sidecar on others of its service."""
+    for each in containers(services):
+        sidecars = set(services[each.service]["sidecars"] or {})
+        what, known = ("sidecar", sidecars) if each.sidecar else ("service", {*services, *sidecars})
+        itself = each.sidecar or each.service
+        for index, wanted in enumerate(each.options["depends_on"] or []):
+            if wanted not in known - {itself}:
                 yield Finding(
-                    name,
-                    f"depends_on[{index}]",
-                    "the service itself" if wanted == name else f"{wanted!r}, which is no service",
-                    "another service: " + (", ".join(sorted(set(services) - {name})) or "there is none"),
+                    each.service,
+                    each.at(f"depends_on[{index}]"),
+                    f"the {what} itself" if wanted == itself else f"{wanted!r}, which is no {what}",
+                    f"another {what}: " + (", ".join(sorted(known - {itself})) or "there is none"),
                     "correct the name or remove it",
                 )
 
 
 def dependency_cycles(services: Services) -> Iterator[Finding]:
-    """Some order of starting exists."""
+    """Some order of starting exists, of the services and of the sidecars of each."""
+    if circle := _circle(services):
+        yield _goes_round(circle[0], "depends_on", circle)
+    for name, service in services.items():
+        if circle := _circle(service["sidecars"] or {}):
+            yield _goes_round(name, f"sidecars.{circle[0]}.depends_on", circle)
+
+
+def _circle(depending: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Give names that depend on each other in a circle, the first again at the end; else none."""
     waiting = {
-        name: {wanted for wanted in service["depends_on"] or [] if wanted in services and wanted != name}
-        for name, service in services.items()
+        name: {wanted for wanted in each["depends_on"] or [] if wanted in depending and wanted != name}
+        for name, each in depending.items()
     }
     while ready := [name for name, wanted in waiting.items() if not wanted & set(waiting)]:
         for name in ready:
             del waiting[name]
-    if waiting:
-        # Walking along open dependencies must come back to a service seen before.
-        path = [min(waiting)]
-        while path[-1] not in path[:-1]:
-            path.append(min(waiting[path[-1]] & set(waiting)))
-        circle = path[path.index(path[-1]) :]
-        yield Finding(
-            circle[0],
-            "depends_on",
-            "a circle: " + " -> ".join(circle),
-            "dependencies that leave an order of starting",
-            "remove one of these dependencies",
-        )
+    if not waiting:
+        return []
+    # Walking along open dependencies must come back to a name seen before.
+    path = [min(waiting)]
+    while path[-1] not in path[:-1]:
+        path.append(min(waiting[path[-1]] & set(waiting)))
+    return path[path.index(path[-1]) :]
+
+
+def _goes_round(service: str, key: str, circle: list[str]) -> Finding:
+    return Finding(
+        service,
+        key,
+        "a circle: " + " -> ".join(circle),
+        "dependencies that leave an order of starting",
+        "remove one of these dependencies",
+    )
 
 
 def single_writer(services: Services) -> Iterator[Finding]:
@@ -210,13 +228,13 @@ def single_writer(services: Services) -> Iterator[Finding]:
 
 def volume_paths(services: Services) -> Iterator[Finding]:
     """One path in the container is one mount."""
-    for name, service in services.items():
-        seen = set(service["tmpfs"] or [])
-        for index, volume in enumerate(service["volumes"] or []):
+    for each in containers(services):
+        seen = set(each.options["tmpfs"] or [])
+        for index, volume in enumerate(each.options["volumes"] or []):
             if volume["path"] in seen:
                 yield Finding(
-                    name,
-                    f"volumes[{index}].path",
+                    each.service,
+                    each.at(f"volumes[{index}].path"),
                     f"{volume['path']}, which another volume or tmpfs has",
                     "a path of its own for each volume and tmpfs",
                     "change one of the paths",
@@ -226,11 +244,11 @@ def volume_paths(services: Services) -> Iterator[Finding]:
 
 def secret_and_plain(services: Services) -> Iterator[Finding]:
     """A variable has one source."""
-    for name, service in services.items():
-        for variable in sorted(set(service["environment"] or {}) & set(service["secrets"] or {})):
+    for each in containers(services):
+        for variable in sorted(set(each.options["environment"] or {}) & set(each.options["secrets"] or {})):
             yield Finding(
-                name,
-                f"environment.{variable}",
+                each.service,
+                each.at(f"environment.{variable}"),
                 "a name that stands under secrets too",
                 "each variable either in environment or in secrets",
                 "remove it from environment, where its value is in clear",

@@ -34,6 +34,8 @@ class Option:
     options: Mapping[str, Option] = field(default_factory=dict)
     # Groups of keys of a record: one group for "exactly one of these".
     one_of: tuple[tuple[str, ...], ...] = ()
+    # What to do about keys that other records have and this one cannot.
+    foreign: Mapping[str, str] = field(default_factory=dict)
     # The value itself may be a secret, so no error shows it.
     hidden: bool = False
     remedy: str = ""
@@ -61,6 +63,9 @@ SERVICE_NAME = _text(
     _NAME_TEXT,
     _NAME,
     remedy="rename the service; its name becomes a host name, a repository and part of AWS resource names",
+)
+SIDECAR_NAME = _text(
+    _NAME_TEXT, _NAME, remedy="rename the sidecar; its name becomes a container's and part of a repository's"
 )
 APP_NAME = _text(
     "a name of 1 to 21 characters: lower case letters and digits in groups joined by single hyphens, "
@@ -283,6 +288,21 @@ SCHEDULED_TASK = Option(
     },
 )
 
+TASK = Option(
+    "record",
+    "a mapping with name and command",
+    options={
+        "name": _text(
+            "a name of 1 to 31 letters, digits, hyphens and underscores",
+            r"[A-Za-z0-9_-]{1,31}",
+            required=True,
+        ),
+        "command": replace(_COMMAND, required=True),
+        "before_release": Option("bool", "true or false", default=False),
+        "timeout": _whole("seconds that it may take", 1, 86400, default=600),
+    },
+)
+
 VOLUME = Option(
     "record",
     "a mapping with name and path",
@@ -321,42 +341,100 @@ DEV = Option(
     },
 )
 
+#: What a container is, a service's own or a sidecar's.
+_PROCESS: Mapping[str, Option] = {
+    "build": BUILD,
+    "image": _IMAGE,
+    "port": _whole("the port that the container listens on", 1, 65535),
+    "environment": _ENVIRONMENT,
+    "secrets": Option(
+        "map",
+        "a mapping of environment variable names to places of secrets",
+        default={},
+        names=_VARIABLE,
+        element=SECRET,
+    ),
+    "command": _COMMAND,
+    "user": _text(
+        'a user, and if need be a group, in quotes: "1000:1000"',
+        r"[a-z0-9_][a-z0-9_-]*(:[a-z0-9_][a-z0-9_-]*)?",
+        remedy="put it in quotes: YAML reads an unquoted 10:10 as the number 610",
+    ),
+    "read_only": Option("bool", "true or false", default=True),
+    "tmpfs": Option(
+        "list",
+        "a list of absolute paths inside the container",
+        default=[str(_ROOT / "tmp")],
+        element=_ABSOLUTE,
+    ),
+    "stop_timeout": _whole("seconds between SIGTERM and SIGKILL", 1, 3600, default=30),
+}
+
+SIDECAR = Option(
+    "record",
+    "a mapping that describes one sidecar",
+    one_of=(("build", "image"),),
+    foreign={
+        "route": "remove it: requests come to the service; let the proxy be the service, and what it "
+        "passes them on to its sidecar",
+    },
+    options={
+        **_PROCESS,
+        "health_check": Option(
+            "record",
+            "a mapping with command",
+            options={
+                **{name: option for name, option in HEALTH_CHECK.options.items() if name != "path"},
+                "command": replace(_COMMAND, required=True),
+            },
+            foreign={
+                "path": "write a command of the image that asks this path: ECS asks no sidecar over HTTP"
+            },
+        ),
+        "cpu": _whole("CPU units of the task's that it can count on", 10, 196608),
+        "memory": _whole("MiB of the task's memory that it may take", 6, 1048576),
+        "volumes": Option(
+            "list",
+            "a list of mappings with name and path",
+            default=[],
+            element=Option(
+                "record",
+                "a mapping with name and path",
+                options={
+                    "name": Option("str", "the name of a volume of the service", required=True),
+                    "path": _ABSOLUTE,
+                },
+            ),
+        ),
+        "depends_on": Option(
+            "list",
+            "a list of names of sidecars of the same service",
+            default=[],
+            element=Option("str", "the name of a sidecar", remedy="name a sidecar of the same service"),
+        ),
+        "essential": Option("bool", "true or false", default=True),
+        "once": Option("bool", "true or false", default=False),
+    },
+)
+
 SERVICE = Option(
     "record",
     "a mapping that describes one service",
     one_of=(("build", "image"),),
     options={
-        "build": BUILD,
-        "image": _IMAGE,
-        "port": _whole("the port that the container listens on", 1, 65535),
+        **_PROCESS,
         "route": ROUTE,
         "health_check": HEALTH_CHECK,
-        "environment": _ENVIRONMENT,
-        "secrets": Option(
-            "map",
-            "a mapping of environment variable names to places of secrets",
-            default={},
-            names=_VARIABLE,
-            element=SECRET,
-        ),
-        "command": _COMMAND,
-        "user": _text(
-            'a user, and if need be a group, in quotes: "1000:1000"',
-            r"[a-z0-9_][a-z0-9_-]*(:[a-z0-9_][a-z0-9_-]*)?",
-            remedy="put it in quotes: YAML reads an unquoted 10:10 as the number 610",
-        ),
-        "read_only": Option("bool", "true or false", default=True),
-        "tmpfs": Option(
-            "list",
-            "a list of absolute paths inside the container",
-            default=[str(_ROOT / "tmp")],
-            element=_ABSOLUTE,
-        ),
-        "stop_timeout": _whole("seconds between SIGTERM and SIGKILL", 1, 3600, default=30),
         "cpu": _whole("CPU units, 1024 to a virtual CPU", 10, 196608, default=256),
         "memory": _whole("MiB of memory", 6, 1048576, default=512),
         "replicas": _whole("how many containers", 1, 100, default=1),
         "scale": SCALE,
+        "tasks": Option(
+            "list",
+            "a list of mappings with name and command",
+            default=[],
+            element=TASK,
+        ),
         "scheduled_tasks": Option(
             "list",
             "a list of mappings with name, command and expression",
@@ -365,9 +443,12 @@ SERVICE = Option(
         ),
         "depends_on": Option(
             "list",
-            "a list of names of services",
+            "a list of names of services and of its own sidecars",
             default=[],
             element=Option("str", "the name of a service", remedy="name a service of app_services"),
+        ),
+        "sidecars": Option(
+            "map", "a mapping of names to sidecars", default={}, names=SIDECAR_NAME, element=SIDECAR
         ),
         "volumes": Option("list", "a list of mappings with name and path", default=[], element=VOLUME),
         "capabilities": Option(

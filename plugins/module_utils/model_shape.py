@@ -129,7 +129,7 @@ def _unknown_keys(value: Mapping[Any, Any], option: Option, key: str, report: Re
     for name in value:
         if name not in option.options:
             meant = suggestion(str(name), option.options)
-            remedy = f'write "{meant}"' if meant else "remove it"
+            remedy = option.foreign.get(name) or (f'write "{meant}"' if meant else "remove it")
             report(
                 f"{key}.{name}", "a key that does not exist", "one of " + ", ".join(option.options), remedy
             )

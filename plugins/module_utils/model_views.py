@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from .model import start_order
+from .model_containers import containers
 from .model_rules import HEALTH_PREFIX
 
 Services = Mapping[str, Mapping[str, Any]]
@@ -46,10 +47,10 @@ def aws_name(name: str, limit: int = 32) -> str:
 
 
 def images_wanted(services: Services) -> dict[str, dict[str, Any]]:
-    """Give, for each service, what the app_images module builds or names: {build: {..}} or {image: ..}."""
+    """Give, for each container, what the app_images module builds or names: {build: {..}} or {image: ..}."""
     return {
-        name: {"build": service["build"]} if service["build"] else {"image": service["image"]}
-        for name, service in services.items()
+        each.name: {key: each.options[key] for key in ("build", "image") if each.options[key]}
+        for each in containers(services)
     }
 
 
@@ -59,8 +60,10 @@ def image_repositories(services: Iterable[str], pattern: str, app: str) -> dict[
 
 
 def secret_references(services: Services) -> dict[str, dict[str, str]]:
-    """Give where each service's secrets are kept, for services that have any."""
-    return {name: dict(service["secrets"]) for name, service in services.items() if service["secrets"]}
+    """Give where each container's secrets are kept, for those that have any."""
+    return {
+        each.name: dict(each.options["secrets"]) for each in containers(services) if each.options["secrets"]
+    }
 
 
 def is_singleton(service: Mapping[str, Any]) -> bool:
@@ -99,12 +102,20 @@ def host_containers(
             {
                 **_container(name, services[name], images[name], elsewhere, address),
                 "depends_on": [wanted for wanted in services[name]["depends_on"] if wanted in here],
+                # Once per release, not once per host.
+                "gates": gates(services[name]) if inventory_hostname == first else [],
             }
             for name in here
         ],
         "secrets": {name: dict(secrets[name]) for name in here if secrets.get(name)},
         "routes": [route for route in routes(services) if route["service"] in here],
     }
+
+
+def gates(service: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give the tasks that must end well before a service's new containers serve."""
+    keys = ("name", "command", "timeout")
+    return [{key: task[key] for key in keys} for task in service["tasks"] if task["before_release"]]
 
 
 def routes(services: Services) -> list[dict[str, Any]]:
@@ -194,10 +205,10 @@ def _given(options: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in options.items() if value is not None}
 
 
-def environment_of(service: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
-    """Add the version to built services, unless the user says one."""
-    environment = dict(service["environment"])
-    if service["build"] and "APP_VERSION" not in service["secrets"]:
+def environment_of(container: Mapping[str, Any], image: Mapping[str, Any]) -> dict[str, str]:
+    """Add the version to what is built, unless the user says one."""
+    environment = dict(container["environment"])
+    if container["build"] and "APP_VERSION" not in container["secrets"]:
         environment.setdefault("APP_VERSION", image["tag"])
     return environment
 

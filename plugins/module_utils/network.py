@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Union
 
+from .model_containers import containers
+
 Rule = dict[str, Any]
 Source = Union[str, Mapping[str, Any]]
 
@@ -61,7 +63,8 @@ def service_endpoints(services: Mapping[str, Mapping[str, Any]]) -> list[str]:
 
     Images come from ECR alone then, whose layers are kept in S3. Files need none: EFS has mount targets.
     """
-    stores = {text.partition(":")[0] for service in services.values() for text in service["secrets"].values()}
+    references = (text for each in containers(services) for text in each.options["secrets"].values())
+    stores = {text.partition(":")[0] for text in references}
     return ["ecr.api", "ecr.dkr", "logs", "s3", *sorted(stores & {"secretsmanager", "ssm"})]
 
 

@@ -6,17 +6,20 @@ what it needs is itself at fault, says nothing: the cause is named by another on
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from . import preflight_hosts
+from .alarm_views import KINDS
 from .faults import Fault, locate, related
 from .image_engine import EngineError, registry_host
 from .model import ROOT, merged, validate
+from .model_containers import Container, containers
 from .model_schema import APP_NAME, ENVIRONMENT_NAME, SECRET
-from .model_shape import read
+from .model_shape import read, suggestion
 
 Environment = Mapping[str, Any]
 Origins = Mapping[str, str]
@@ -58,11 +61,11 @@ def run(environment: Environment, origins: Origins, world: World, known: Iterabl
 def references(services: Mapping[str, Any]) -> dict[str, dict[str, str]]:
     """Give those references to secrets that are well formed."""
     found: dict[str, dict[str, str]] = {}
-    for name, service in services.items():
-        held = service.get("secrets") if isinstance(service, dict) else None
+    for each in containers(services):
+        held = each.options.get("secrets")
         for variable, text in held.items() if isinstance(held, dict) else ():
             if isinstance(text, str) and SECRET.pattern and SECRET.pattern.fullmatch(text):
-                found.setdefault(name, {})[variable] = text
+                found.setdefault(each.name, {})[variable] = text
     return found
 
 
@@ -130,10 +133,11 @@ def check_images(environment: Environment, origins: Origins, world: World) -> It
             "start Docker (make engine installs one), or name another Engine by DOCKER_HOST",
         )
         return
+    # A developer's machine may emulate another processor.
+    wanted = environment["architecture"] if environment["deploy_target"] != "dev" else ""
     for key, name in _named(environment):
         try:
-            # This machine's copy is enough; the registry is asked for what is not here.
-            found = engine.local(name) or engine.digest(name)
+            able = _architectures(engine, name, wanted, copied=environment["images_mirror"])
         except EngineError as error:
             yield Fault(
                 locate(origins, key),
@@ -143,7 +147,7 @@ def check_images(environment: Environment, origins: Origins, world: World) -> It
                 "check the network to the registry and its login (docker login), or the image's name",
             )
             continue
-        if not found:
+        if able is None:
             yield Fault(
                 locate(origins, key),
                 key,
@@ -151,6 +155,68 @@ def check_images(environment: Environment, origins: Origins, world: World) -> It
                 "an image that exists",
                 "correct the name or the tag",
             )
+        elif able and wanted and wanted not in able:
+            yield Fault(
+                locate(origins, key),
+                key,
+                f"{name} is for {', '.join(sorted(able))}",
+                f"an image for {wanted}, as the application's own are",
+                "choose an image or a tag for that platform, or set images_platform to another one",
+            )
+
+
+def check_platform(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Images are for the processors that tasks run on."""
+    runs, built = environment["task_architecture"], environment["architecture"]
+    if runs and built and runs != built:
+        yield Fault(
+            locate(origins, "images_platform"),
+            "images_platform",
+            f"images are for {built}, tasks run on {runs}",
+            "images and tasks of one architecture",
+            f"set images_platform: linux/{runs} (the Docker Engine here must be able to build for it), "
+            "or ecs_task_definitions_architecture (X86_64 or ARM64) to that of the images",
+        )
+
+
+def check_way_to_images(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Tasks without a way out pull their images from ECR of their own region, and from nowhere else."""
+    if environment["deploy_target"] != "ecs" or environment["network_private"] != "endpoints":
+        return
+    connection = environment.get("aws_connection")
+    region = connection.get("region") if isinstance(connection, dict) else None
+    reason = "network_private is endpoints, by which tasks reach ECR of their region and no other registry"
+    copied = [] if environment["images_mirror"] else list(_named_services(environment))
+    for key, name in copied:
+        if region and not ecr_of(region, name):
+            yield Fault(
+                locate(origins, key),
+                key,
+                f"{name}, of {registry_host(name)}; {reason}",
+                f"an image of ECR in {region}",
+                "copy named images to ECR with each release (images_mirror: true), name a repository of ECR "
+                "or of a pull through cache in it, or give tasks a way out (network_private: nat)",
+            )
+    if not environment["images_ecr"] and (environment["images_mirror"] or any(_builds(environment))):
+        yield Fault(
+            locate(origins, "images_ecr"),
+            "images_ecr",
+            f"images are pushed to another registry than ECR; {reason}",
+            f"true: a registry of ECR in {region}",
+            "set images_ecr: true, or give tasks a way out (network_private: nat)",
+        )
+
+
+def ecr_of(region: str, name: str) -> bool:
+    """Tell whether an image is in a private registry of ECR in a region.
+
+    >>> ecr_of("eu-central-1", "123456789012.dkr.ecr.eu-central-1.amazonaws.com/goals/api:1")
+    True
+    >>> ecr_of("eu-central-1", "public.ecr.aws/docker/library/mongo:8")
+    False
+    """
+    host = rf"\d{{12}}\.dkr[.-]ecr\.{re.escape(region)}\.(amazonaws\.com(\.cn)?|on\.aws)"
+    return re.fullmatch(host, registry_host(name)) is not None
 
 
 def check_ssh(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
@@ -188,6 +254,40 @@ def check_variables(environment: Environment, origins: Origins, world: World) ->
                 )
 
 
+def check_alarms(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:
+    """Alarms have limits that are numbers, and tell somebody who can be told."""
+    limits, notify = environment["alarms_limits"], environment["alarms_notify"]
+    for name, limit in limits.items() if isinstance(limits, dict) else ():
+        key = f"alarms_limits.{name}"
+        if name not in KINDS:
+            meant = suggestion(str(name), KINDS)
+            yield Fault(
+                locate(origins, key),
+                key,
+                "a key that there is not",
+                "one of " + ", ".join(sorted(KINDS)),
+                f"write {meant}" if meant else "remove it",
+            )
+        elif limit is not None and (isinstance(limit, bool) or not isinstance(limit, (int, float))):
+            yield Fault(
+                locate(origins, key),
+                key,
+                repr(limit),
+                "a number, or null for no such alarm",
+                "write a number",
+            )
+    for index, each in enumerate(notify if isinstance(notify, list) else ()):
+        if not re.fullmatch(r"[^@\s]+@[^@\s]+|arn:[a-z-]+:sns:[a-z0-9-]+:\d{12}:[\w-]+", str(each)):
+            key = f"alarms_notify[{index}]"
+            yield Fault(
+                locate(origins, key),
+                key,
+                repr(each),
+                "an e-mail address or the ARN of an SNS topic",
+                "correct it; anything else is told by a topic of yours, given by its ARN",
+            )
+
+
 def check_hosts(environment: Environment, origins: Origins, world: World) -> list[Fault]:
     """Hosts that exist already can take the release."""
     return preflight_hosts.check(
@@ -222,7 +322,10 @@ CHECKS: tuple[Callable[[Environment, Origins, World], Iterable[Fault]], ...] = (
     check_build_contexts,
     check_variables,
     check_ssh,
+    check_alarms,
     check_images,
+    check_platform,
+    check_way_to_images,
     check_aws,
     check_hosts,
     check_dev_ports,
@@ -237,19 +340,46 @@ def _same(fault: Fault, earlier: Fault) -> bool:
 
 
 def _builds(environment: Environment) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for name, service in environment["services"].items():
-        build = service.get("build") if isinstance(service, dict) else None
+    for each in _containers(environment):
+        build = each.options.get("build")
         if isinstance(build, dict) and isinstance(build.get("context"), str):
-            yield f"{ROOT}.{name}.build", build
+            yield _key(environment, each, "build"), build
+
+
+def _architectures(engine: Any, name: str, wanted: str, *, copied: bool) -> frozenset[str] | None:
+    """Give the architectures of an image, none where nobody says; None where there is no such image."""
+    local = engine.local(name)
+    own = frozenset([local["Architecture"]] if local and local.get("Architecture") else [])
+    # This machine's copy is enough, but for one of another platform that is not what is copied: the tag
+    # may hold more platforms in its registry than the one that was pulled here.
+    if local and (copied or not own or wanted in {"", *own}):
+        return own
+    found: frozenset[str] | None = engine.architectures(name)
+    return found
 
 
 def _named(environment: Environment) -> Iterator[tuple[str, str]]:
-    for name, service in environment["services"].items():
-        image = service.get("image") if isinstance(service, dict) else None
-        if isinstance(image, str):
-            own = name == environment["database_service_name"] and name not in environment["app_services"]
-            yield ("database_service.image" if own else f"{ROOT}.{name}.image"), image
+    yield from _named_services(environment)
     # What only hosts need is of no concern to a developer's machine.
     extra = environment["images_extra"] if environment["deploy_target"] != "dev" else {}
     for name, image in extra.items():
         yield f"images_extra.{name}", image
+
+
+def _named_services(environment: Environment) -> Iterator[tuple[str, str]]:
+    for each in _containers(environment):
+        image = each.options.get("image")
+        if isinstance(image, str):
+            yield _key(environment, each, "image"), image
+
+
+def _containers(environment: Environment) -> Iterator[Container]:
+    """Give the containers that the target runs."""
+    alone = environment["deploy_target"] == "dev"
+    return (each for each in containers(environment["services"]) if not (alone and each.sidecar))
+
+
+def _key(environment: Environment, container: Container, key: str) -> str:
+    name = container.service
+    own = name == environment["database_service_name"] and name not in environment["app_services"]
+    return f"{'database_service' if own else f'{ROOT}.{name}'}.{container.at(key)}"

@@ -16,6 +16,8 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
+from .ecs_service import Service
+from .ecs_service_access import CLOSED, OPEN, STOPPED, access
 from .faults import Fault, locate
 from .model_shape import suggestion
 from .secret_store import ParameterStore, SecretsManager
@@ -58,7 +60,8 @@ def check(environment: Mapping[str, Any], origins: Mapping[str, str], timeout: i
             return [unknown]
         return [*([unknown] if unknown else []), connection_fault(error, connection, origins)]
     faults: list[Fault] = []
-    for looked_up in (check_secrets, check_machine_image, check_instance_type):
+    lookups = (check_secrets, check_database, check_machine_image, check_instance_type, check_cluster)
+    for looked_up in lookups:
         try:
             faults += looked_up(environment, origins, client)
         except (BotoCoreError, ClientError) as error:
@@ -115,6 +118,37 @@ def check_secrets(environment: Mapping[str, Any], origins: Mapping[str, str], cl
     ]
 
 
+def check_database(
+    environment: Mapping[str, Any], origins: Mapping[str, str], client: Clients
+) -> Iterator[Fault]:
+    """See that the database is the one that has the environment's data."""
+    database, name = environment["database"], environment["database_service_name"]
+    own = name in (environment["app_services"] or {})
+    if environment["deploy_target"] != "ecs" or environment["database_change"] or own:
+        return
+    cluster = environment["cluster"]
+    found = access(Service(client("ecs"), cluster, name, timeout=0).find())
+    if database == "atlas" and found in (OPEN, CLOSED):
+        yield Fault(
+            locate(origins, "database"),
+            "database",
+            f"atlas, while the data are in the service {name} of the cluster {cluster}",
+            "container, until they have been moved",
+            "move them by playbooks/migrate_database.yml; or, to begin without them, "
+            "give -e preflight_database_change=true",
+        )
+    if database == "container" and found == STOPPED:
+        yield Fault(
+            locate(origins, "database"),
+            "database",
+            f"container, while the service {name} of the cluster {cluster} is stopped, as a move to MongoDB "
+            "Atlas leaves it: what was written since is not in it",
+            "atlas, where the data are",
+            "set database to atlas; or, to go back to the data of the move, "
+            "give -e preflight_database_change=true",
+        )
+
+
 def check_machine_image(
     environment: Mapping[str, Any], origins: Mapping[str, str], client: Clients
 ) -> Iterator[Fault]:
@@ -169,6 +203,24 @@ def check_instance_type(
                 f"{wanted} runs {', '.join(sorted(able))}, images are for {environment['architecture']}",
                 "images and hosts of one architecture",
                 "set images_platform to the hosts' (linux/arm64 or linux/amd64), or choose another type",
+            )
+
+
+def check_cluster(
+    environment: Mapping[str, Any], origins: Mapping[str, str], client: Clients
+) -> Iterator[Fault]:
+    """See that the cluster is not on its way out: until it is gone, its name is taken."""
+    name = environment["cluster"]
+    if not name:
+        return
+    for found in client("ecs").describe_clusters(clusters=[name])["clusters"]:
+        if found["status"] in {"DEPROVISIONING", "FAILED"}:
+            yield Fault(
+                locate(origins, "app_environment"),
+                "app_environment",
+                f"the cluster {name} is {found['status']}",
+                "no cluster of that name, or one that is ACTIVE",
+                f"wait until it is gone (aws ecs describe-clusters --clusters {name}), or delete it",
             )
 
 

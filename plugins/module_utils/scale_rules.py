@@ -76,6 +76,15 @@ def schedules(services: Services) -> Iterator[Finding]:
                 )
 
 
+def names_taken(service: str, key: str, items: Sequence[Mapping[str, Any]], what: str) -> Iterator[Finding]:
+    """Find the items of a list that are named as one before them; `what` is the field's term for an item."""
+    names = [item["name"] for item in items]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            taken = f"{name}, as another {what} is named"
+            yield Finding(service, f"{key}[{index}].name", taken, "a name of its own", "rename it")
+
+
 def timed(
     service: str, key: str, items: Sequence[Mapping[str, Any]] | None, what: str
 ) -> Iterator[tuple[str, Mapping[str, Any], list[Finding]]]:
@@ -83,14 +92,10 @@ def timed(
 
     :param what: the field's term for an item
     """
-    seen = set()
+    taken = list(names_taken(service, key, items or [], what))
     for index, item in enumerate(items or []):
         place = f"{key}[{index}]"
-        faults = []
-        if item["name"] in seen:
-            taken = f"{item['name']}, as another {what} is named"
-            faults.append(Finding(service, f"{place}.name", taken, "a name of its own", "rename it"))
-        seen.add(item["name"])
+        faults = [fault for fault in taken if fault.key == f"{place}.name"]
         if item["timezone"] and not _zone_exists(item["timezone"]):
             expected = "a time zone of the IANA database, such as Europe/Berlin"
             faults.append(

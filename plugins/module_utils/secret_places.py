@@ -24,11 +24,13 @@ def find(
     secrets_manager: Callable[[], SecretsManagerClient],
     parameter_store: Callable[[], SSMClient],
     expected: Collection[str] = (),
+    versions: Mapping[str, str] | None = None,
 ) -> dict[str, dict[str, dict[str, str]]]:
     """Give for each service and variable `arn`, as a container definition's valueFrom has it, and `version`.
 
     A secret of Secrets Manager is pinned to its version: a task definition always means the same value.
-    `expected` names secrets that will be made, and may be missing.
+    `expected` names secrets that will be made, and may be missing. `versions` says by place
+    (`secretsmanager:name`) which version is meant where it is not the current one.
 
     Raises:
         PlaceError: some do not exist.
@@ -50,15 +52,27 @@ def find(
     found: dict[str, dict[str, dict[str, str]]] = {}
     for (service, variable), place in wanted.items():
         found.setdefault(service, {})[variable] = (
-            _pinned(secrets[place.name], place.json_key)
+            _pinned(secrets[place.name], place.json_key, (versions or {}).get(place.place))
             if place.store == "secretsmanager"
             else values[place.name]
         )
     return found
 
 
-def _pinned(secret: Mapping[str, str], json_key: str) -> dict[str, str]:
-    return {"arn": f"{secret['arn']}:{json_key}::{secret['version']}", "version": secret["version"]}
+def versions_of(
+    references: References, places: Mapping[str, Mapping[str, Mapping[str, str]]]
+) -> dict[str, str]:
+    """Give the version of each place, as a later run may ask for it."""
+    return {
+        Reference.parse(text).place: places[service][variable]["version"]
+        for service, held in references.items()
+        for variable, text in held.items()
+    }
+
+
+def _pinned(secret: Mapping[str, str], json_key: str, version: str | None) -> dict[str, str]:
+    version = version or secret["version"]
+    return {"arn": f"{secret['arn']}:{json_key}::{version}", "version": version}
 
 
 def _secrets(names: set[str], client: SecretsManagerClient) -> dict[str, dict[str, str]]:

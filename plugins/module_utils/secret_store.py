@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from .faults import Fault
+from .release_failure import THROTTLES
 
 if TYPE_CHECKING:
     from mypy_boto3_secretsmanager import SecretsManagerClient
@@ -27,6 +28,7 @@ References = Mapping[str, Mapping[str, str]]
 #: Stands in check mode for a value that does not exist yet.
 TO_BE_MADE = "(to be made)"
 SSM_AT_ONCE = 10
+SERVER_ERROR = 500
 ALPHABET = string.ascii_letters + string.digits
 
 
@@ -58,6 +60,19 @@ class Reference:
         name, _hash, json_key = place.partition("#") if store == "secretsmanager" else (place, "", "")
         return cls(store, name, json_key)
 
+    @property
+    def place(self) -> str:
+        """What has a version: the reference without its key."""
+        return f"{self.store}:{self.name}"
+
+
+@dataclass(frozen=True)
+class Value:
+    """What a store holds, and by which of its versions."""
+
+    text: str
+    version: str
+
 
 class SecretsManager:
     """AWS Secrets Manager. Raises SecretError."""
@@ -87,21 +102,22 @@ class SecretsManager:
             raise
         return True
 
-    def read(self, name: str) -> str:
-        """Give a secret's text (GetSecretValue)."""
+    def read(self, name: str, version: str = "") -> Value:
+        """Give a secret's text, its current one or that of a version (GetSecretValue)."""
+        pinned = {"VersionId": version} if version else {}
         try:
-            found = self._client.get_secret_value(SecretId=name)
+            found = self._client.get_secret_value(SecretId=name, **pinned)
         except ClientError as error:
             raise _explained(error, name, "secretsmanager:GetSecretValue") from error
         if "SecretString" not in found:
             raise SecretError(f"the secret {name!r} is binary", "store it as text: containers get it as text")
-        return found["SecretString"]
+        return Value(found["SecretString"], found["VersionId"])
 
-    def create(self, name: str, length: int, tags: Mapping[str, str]) -> str:
+    def create(self, name: str, length: int, tags: Mapping[str, str]) -> Value:
         """Make a secret with a random value (CreateSecret); never overwrites one."""
         value = "".join(secrets.choice(ALPHABET) for _ in range(length))
         try:
-            self._client.create_secret(
+            made = self._client.create_secret(
                 Name=name,
                 SecretString=value,
                 Tags=[{"Key": key, "Value": tag} for key, tag in sorted(tags.items())],
@@ -111,7 +127,7 @@ class SecretsManager:
             return self.read(name)
         except ClientError as error:
             raise _explained(error, name, "secretsmanager:CreateSecret") from error
-        return value
+        return Value(value, made["VersionId"])
 
 
 class ParameterStore:
@@ -120,15 +136,23 @@ class ParameterStore:
     def __init__(self, client: SSMClient) -> None:
         self._client = client
 
-    def read(self, names: Iterable[str], *, decrypt: bool = True) -> dict[str, str]:
-        """Give the values of those parameters that exist (GetParameters)."""
-        wanted = sorted(set(names))
-        values: dict[str, str] = {}
+    def read(
+        self, names: Iterable[str], versions: Mapping[str, str] | None = None, *, decrypt: bool = True
+    ) -> dict[str, Value]:
+        """Give the values of those parameters that exist, by name (GetParameters).
+
+        `versions` says by name which version is read where it is not the newest.
+        """
+        pinned = versions or {}
+        wanted = sorted({f"{name}:{pinned[name]}" if pinned.get(name) else name for name in names})
+        values: dict[str, Value] = {}
         for start in range(0, len(wanted), SSM_AT_ONCE):
             answer = self._client.get_parameters(
                 Names=wanted[start : start + SSM_AT_ONCE], WithDecryption=decrypt
             )
-            values.update({item["Name"]: item["Value"] for item in answer["Parameters"]})
+            values.update(
+                {item["Name"]: Value(item["Value"], str(item["Version"])) for item in answer["Parameters"]}
+            )
         return values
 
 
@@ -175,7 +199,10 @@ def fault(error: SecretError, users: Iterable[tuple[str, str]], where: str) -> F
 
 
 def _explained(error: ClientError, name: str, action: str) -> SecretError:
+    """Put into words what is wrong with a secret. Raises the error where AWS is at fault."""
     code = error.response["Error"]["Code"]
+    if code in THROTTLES or error.response["ResponseMetadata"]["HTTPStatusCode"] >= SERVER_ERROR:
+        raise error
     if code == "ResourceNotFoundException":
         return MissingSecret(name)
     said: Any = error.response["Error"].get("Message", code)

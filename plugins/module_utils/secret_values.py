@@ -13,6 +13,7 @@ from .secret_store import (
     References,
     SecretError,
     SecretsManager,
+    Value,
     by_reference,
     fault,
     pick,
@@ -31,11 +32,21 @@ class Stores:
     parameters: Callable[[], ParameterStore]
 
 
+@dataclass(frozen=True)
+class _Wanted:
+    """Each reference once: who uses it, what it says, and which version of it is wanted, by place."""
+
+    users: Mapping[str, list[tuple[str, str]]]
+    parsed: Mapping[str, Reference]
+    versions: Mapping[str, str]
+
+
 @dataclass
 class Result:
     """What was found, made, and could not be had."""
 
     values: dict[str, dict[str, str]] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     made: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
@@ -46,10 +57,13 @@ def collect(
     stores: Stores,
     *,
     tags: Mapping[str, str],
+    versions: Mapping[str, str] | None = None,
     undefined: Collection[str] = (),
     check_mode: bool = False,
 ) -> Result:
     """Read every value; make those of `generate` (name to length) that do not exist.
+
+    `versions` says by place (`secretsmanager:name`) which version is read where it is not the current one.
 
     Values of `vault:` references are not here: the action plugin has them. `undefined` names those of their
     variables that do not exist. Raises Faults with everything that is missing; nothing is made then.
@@ -58,8 +72,9 @@ def collect(
     users = by_reference(references)
     parsed = {text: Reference.parse(text) for text in users}
     to_make = _to_make(generate, stores, result)
-    texts = _parameters(users, parsed, stores, result)
-    texts.update(_secrets(users, parsed, to_make, stores, result))
+    wanted = _Wanted(users, parsed, versions or {})
+    texts = _parameters(wanted, stores, result)
+    texts.update(_secrets(wanted, to_make, stores, result))
     for text, reference in parsed.items():
         if reference.store == "vault" and reference.name in undefined:
             error = SecretError(f"the Ansible variable {reference.name!r} is not defined", _UNDEFINED)
@@ -67,10 +82,11 @@ def collect(
     if result.faults:
         raise Faults(result.faults)
     for name in to_make:
-        made = TO_BE_MADE if check_mode else stores.manager().create(name, generate[name], tags)
+        made = Value(TO_BE_MADE, "") if check_mode else stores.manager().create(name, generate[name], tags)
+        result.versions[Reference("secretsmanager", name).place] = made.version
         texts.update(
             {
-                text: made
+                text: made.text
                 for text, reference in parsed.items()
                 if reference == Reference("secretsmanager", name)
             }
@@ -126,17 +142,11 @@ def _to_make(generate: Mapping[str, int], stores: Stores, result: Result) -> lis
     return to_make
 
 
-def _secrets(
-    users: Mapping[str, list[tuple[str, str]]],
-    parsed: Mapping[str, Reference],
-    to_make: Collection[str],
-    stores: Stores,
-    result: Result,
-) -> dict[str, str]:
+def _secrets(wanted: _Wanted, to_make: Collection[str], stores: Stores, result: Result) -> dict[str, str]:
     """Read what is in Secrets Manager, each secret once."""
     whole: dict[str, str] = {}
     texts: dict[str, str] = {}
-    for text, reference in parsed.items():
+    for text, reference in wanted.parsed.items():
         if reference.store != "secretsmanager" or (reference.name in to_make and not reference.json_key):
             continue
         try:
@@ -146,26 +156,26 @@ def _secrets(
                     f"leave #{reference.json_key} out, or store a JSON object yourself",
                 )
             if reference.name not in whole:
-                whole[reference.name] = stores.manager().read(reference.name)
+                value = stores.manager().read(reference.name, wanted.versions.get(reference.place, ""))
+                whole[reference.name] = value.text
+                result.versions[reference.place] = value.version
             texts[text] = pick(whole[reference.name], reference)
         except SecretError as error:
-            result.faults.append(fault(error, users[text], SECRETS_MANAGER))
+            result.faults.append(fault(error, wanted.users[text], SECRETS_MANAGER))
     return texts
 
 
-def _parameters(
-    users: Mapping[str, list[tuple[str, str]]],
-    parsed: Mapping[str, Reference],
-    stores: Stores,
-    result: Result,
-) -> dict[str, str]:
+def _parameters(wanted: _Wanted, stores: Stores, result: Result) -> dict[str, str]:
     """Read what is in Parameter Store, in as few calls as can be."""
-    wanted = {text: reference.name for text, reference in parsed.items() if reference.store == "ssm"}
-    found = stores.parameters().read(wanted.values()) if wanted else {}
-    for text, name in wanted.items():
+    names = {text: reference.name for text, reference in wanted.parsed.items() if reference.store == "ssm"}
+    places = {name: Reference("ssm", name).place for name in names.values()}
+    versions = {name: wanted.versions.get(place, "") for name, place in places.items()}
+    found = stores.parameters().read(names.values(), versions) if names else {}
+    result.versions.update({places[name]: value.version for name, value in found.items()})
+    for text, name in names.items():
         if name not in found:
-            result.faults.append(fault(_no_parameter(name), users[text], PARAMETER_STORE))
-    return {text: found[name] for text, name in wanted.items() if name in found}
+            result.faults.append(fault(_no_parameter(name), wanted.users[text], PARAMETER_STORE))
+    return {text: found[name].text for text, name in names.items() if name in found}
 
 
 def _no_parameter(name: str) -> SecretError:

@@ -47,11 +47,13 @@ class TargetGroup:
     # Ids registered on the group's port. None: somebody else's business, an ECS service's for instance.
     targets: tuple[str, ...] | None = None
     arn: str = field(default="", compare=False)
+    # ARNs of those whose rules lead to it.
+    load_balancers: tuple[str, ...] = field(default=(), compare=False)
 
     def shown(self) -> dict[str, Any]:
         """The group as a diff shows it."""
         values = asdict(self)
-        del values["arn"]
+        del values["arn"], values["load_balancers"]
         values["targets"] = None if self.targets is None else list(self.targets)
         return values
 
@@ -241,6 +243,7 @@ class TargetGroups:
             tags=tags,
             targets=registered(health, group["Port"]),
             arn=arn,
+            load_balancers=tuple(group.get("LoadBalancerArns", ())),
         )
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:

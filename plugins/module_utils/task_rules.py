@@ -1,11 +1,17 @@
-"""Rules about `scheduled_tasks`, the commands that are run at certain times."""
+"""Rules about `tasks` and `scheduled_tasks`, the commands that are run once or at certain times."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from .model_rules import Finding, Services
-from .scale_rules import timed
+from .scale_rules import names_taken, timed
+
+
+def tasks(services: Services) -> Iterator[Finding]:
+    """A task has a name of its own."""
+    for name, service in services.items():
+        yield from names_taken(name, "tasks", service["tasks"], "task")
 
 
 def scheduled_tasks(services: Services) -> Iterator[Finding]:
@@ -42,4 +48,4 @@ def hosts_schedule_nothing(services: Services) -> Iterator[Finding]:
 
 
 #: Wherever a model is checked.
-TASK_RULES = (scheduled_tasks, tasks_of_single_writer)
+TASK_RULES = (tasks, scheduled_tasks, tasks_of_single_writer)

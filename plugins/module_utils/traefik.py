@@ -166,6 +166,17 @@ def containers_served(configuration: Json | None) -> set[str]:
     return {url.split("//")[1].split(":")[0] for url in urls}
 
 
+def health_path(configuration: Json | None, service: str) -> str | None:
+    """Return the path on which a configuration asks for a service's health; None where it asks for none."""
+    middlewares = (configuration or {}).get("http", {}).get("middlewares", {})
+    path: str | None = middlewares.get(_health_name(service), {}).get("replacePath", {}).get("path")
+    return path
+
+
+def _health_name(service: str) -> str:
+    return f"health-{service}"
+
+
 def _router(certificate: Certificate | None, route: Route) -> Json:
     router: Json = {
         "rule": rule(route),
@@ -217,7 +228,7 @@ def _add_health_router(http: _Http, upstream: Upstream) -> None:
 
     A service without an HTTP health check has no path to ask, so there the proxy answers for itself.
     """
-    name = f"health-{upstream.service}"
+    name = _health_name(upstream.service)
     router: Json = {
         "rule": f"Path(`/-/health/{upstream.service}`)",
         "entryPoints": ["web"],

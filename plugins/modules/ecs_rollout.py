@@ -11,6 +11,8 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from ..module_utils.ecs_evidence import Evidence
 from ..module_utils.ecs_rollout import Rollout, Watch, summary
+from ..module_utils.release_failure import from_aws, from_ecs, likeliest
+from ..module_utils.release_progress import teller
 
 DOCUMENTATION = r"""
 ---
@@ -66,6 +68,11 @@ options:
     description: Seconds that an end has to hold until it is believed.
     type: float
     default: 3.0
+  progress:
+    description:
+      - File on the controller to which every change is appended when it is seen, as a line of JSON with
+        service, state, detail and seconds. The callback P(slipway.core.release_report#callback) shows them.
+    type: path
 attributes:
   check_mode:
     support: full
@@ -119,11 +126,7 @@ services:
       type: float
     cause:
       description: >-
-        Class of the cause, unless completed: C(architecture), C(dependency_unhealthy), C(deployment_bounds),
-        C(disk_full), C(health_check), C(image_not_found), C(log_group_missing), C(missing), C(network),
-        C(no_capacity), C(out_of_memory), C(pull_denied), C(pull_rate_limited), C(role_denied),
-        C(secret_denied), C(secret_missing), C(start_crash), C(superseded), C(timeout), C(volume) or
-        C(unknown).
+        Class of the cause (module_utils/release_causes.py), unless completed.
       type: str
     because:
       description: The words that tell of the cause, unless completed.
@@ -137,6 +140,15 @@ services:
         exit_code, reason and health), events, targets (id, port, state, reason, description), log (group,
         stream and at most 20 lines), and what was unreadable.
       type: dict
+    failure:
+      description: >-
+        The same in the shape that M(slipway.core.host_release) fails with, unless completed: cause, summary,
+        service, container, host, exit_code, evidence, log, serving and remedy.
+      type: dict
+failure:
+  description: The likeliest of the services' failures, or why the rollouts could not be watched.
+  returned: failure
+  type: dict
 timeline:
   description: Every change that was seen, with the second, the service, its state and the detail.
   returned: always
@@ -147,13 +159,7 @@ timeline:
 
 def told(services: Sequence[Mapping[str, Any]], total: int) -> str:
     """The message of a failure: a paragraph for each service."""
-    parts = [
-        f"{each['name']}: {each['state']} ({each['detail']}).\n"
-        f"  Cause: {each['cause']}: {each['because']}\n"
-        f"  Remedy: {each['remedy']}"
-        + "".join(f"\n  | {line}" for line in each["evidence"]["log"].get("lines", []))
-        for each in services
-    ]
+    parts = [from_ecs(each).message() for each in services]
     return "\n".join([f"{len(services)} of {total} services do not run what was released.", *parts])
 
 
@@ -168,6 +174,7 @@ def watch(module: AnsibleAWSModule, rollouts: Sequence[Rollout]) -> None:
         interval=params["interval"],
         stable_for=params["stable_for"],
         timeout=params["timeout"],
+        tell=teller(params["progress"]),
     )
     outcomes = watching.run(rollouts)
     evidence = Evidence(ecs, elbv2, module.client("logs"), params["cluster"])
@@ -177,7 +184,12 @@ def watch(module: AnsibleAWSModule, rollouts: Sequence[Rollout]) -> None:
     ]
     failed = [each for each in services if each["state"] != "completed"]
     if failed:
-        module.fail_json(msg=told(failed, len(services)), services=services, timeline=watching.timeline)
+        module.fail_json(
+            msg=told(failed, len(services)),
+            failure=likeliest([each["failure"] for each in failed]),
+            services=services,
+            timeline=watching.timeline,
+        )
     module.exit_json(changed=False, services=services, timeline=watching.timeline)
 
 
@@ -199,6 +211,7 @@ def main() -> None:
             "timeout": {"type": "int", "default": 900},
             "interval": {"type": "float", "default": 1.0},
             "stable_for": {"type": "float", "default": 3.0},
+            "progress": {"type": "path"},
         },
         supports_check_mode=True,
     )
@@ -212,9 +225,10 @@ def main() -> None:
     try:
         watch(module, rollouts)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(
-            error, msg=f"The rollouts in cluster {module.params['cluster']} cannot be watched"
-        )
+        code = error.response["Error"]["Code"] if isinstance(error, ClientError) else ""
+        what = f"The rollouts in cluster {module.params['cluster']} cannot be watched"
+        failure = from_aws(code, f"{what}: {error}")
+        module.fail_json_aws(error, msg=what, failure=failure.as_dict())
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -51,10 +52,21 @@ options:
   task_definition:
     description: Another revision than the service's, as ARN or C(family:revision).
     type: str
+  description:
+    description: >-
+      The service as M(slipway.core.ecs_service) takes it, whose network, capacity and platform version the
+      task gets, for a service that is not there yet or is about to change. O(task_definition) goes with it.
+    type: dict
   share_volumes:
     description: >-
       Whether the task may mount the EFS volumes that the definition has. They are the service's own, so two
       processes may write them.
+    type: bool
+    default: false
+  end_others:
+    description: >-
+      Whether tasks of the same family that this module started, and that still run, are ended before. So an
+      interrupted run leaves none beside the next one's.
     type: bool
     default: false
   tags:
@@ -111,9 +123,13 @@ task:
     stopped_reason:
       description: Why the task ended, in the words of ECS.
       type: str
+    seconds:
+      description: From its start was asked for until its output was read.
+      type: float
 output:
   description: >-
-    The lines that the container wrote; empty where it logs elsewhere than to CloudWatch with a stream prefix.
+    The lines that the container wrote, or those of another one where that is why the task failed.
+    Empty where it logs elsewhere than to CloudWatch with a stream prefix.
   returned: not in check mode
   type: list
   elements: str
@@ -132,11 +148,18 @@ def act(module: AnsibleAWSModule) -> dict[str, Any]:
         params["task_definition"],
         {key: str(value) for key, value in params["tags"].items()},
         params["share_volumes"],
+        params["description"],
     )
+    if module.check_mode and order.description:
+        # The revision may be one that is yet to be registered.
+        return {"changed": True}
     tasks = Tasks(module.client("ecs"), module.client("logs"), params["timeout"])
     plan = tasks.plan(order)
     if module.check_mode:
         return {"changed": True}
+    if params["end_others"]:
+        tasks.end_others(plan)
+    begun = time.monotonic()
     ending = tasks.wait(plan, tasks.start(plan))
     result = {
         "changed": True,
@@ -146,6 +169,7 @@ def act(module: AnsibleAWSModule) -> dict[str, Any]:
             "container": plan.container,
             "exit_code": ending.exit_code,
             "stopped_reason": ending.stopped_reason,
+            "seconds": round(time.monotonic() - begun, 1),
         },
         "output": list(ending.output),
     }
@@ -164,10 +188,13 @@ def main() -> None:
             "environment": {"type": "dict", "default": {}},
             "container": {},
             "task_definition": {},
+            "description": {"type": "dict"},
             "share_volumes": {"type": "bool", "default": False},
+            "end_others": {"type": "bool", "default": False},
             "tags": {"type": "dict", "default": {}},
             "timeout": {"type": "int", "default": 3600},
         },
+        required_by={"description": "task_definition"},
         supports_check_mode=True,
     )
     try:

@@ -17,7 +17,9 @@ module: ecs_task_definition
 short_description: Keep an ECS task definition as described
 version_added: "0.1.0"
 description:
-  - Registers a new revision if, and only if, something differs from the latest active one.
+  - >-
+    Registers a new revision if, and only if, something differs from the latest active one and from the one
+    that O(service) runs.
   - >-
     Compares what AWS makes of a definition: defaults that it fills in, lists whose order means nothing, sizes
     written as numbers or texts. The order of commands, entry points, links and DNS servers counts.
@@ -45,6 +47,15 @@ options:
     description: Active revisions that are kept, at least 1. One that is in use is kept besides.
     type: int
     default: 10
+  cluster:
+    description: The cluster of O(service).
+    type: str
+  service:
+    description:
+      - Name of a service that runs the family. Its revision is taken where it is as described and the latest
+        is not, as after a release that failed and went back, so that no task is replaced for nothing.
+      - A service or cluster that is not there is no error.
+    type: str
   state:
     description: V(absent) deregisters every active revision of the family.
     type: str
@@ -89,7 +100,7 @@ EXAMPLES = r"""
 
 RETURN = r"""
 task_definition:
-  description: The latest revision.
+  description: The revision that is as described.
   returned: when state is present
   type: dict
   contains:
@@ -122,11 +133,15 @@ def present(module: AnsibleAWSModule, definitions: TaskDefinitions) -> dict[str,
     definition = checked(family, module.params["definition"], definitions.shape)
     wanted = normalised(definition, definitions.shape)
     active = definitions.active()
-    latest = definitions.describe(active[0]) if active else None
-    known_tags = latest.tags if latest else {}
-    todo = plan(wanted, tags, latest)
+    known = definitions.describe(active[0]) if active else None
+    if known is not None and known.definition != wanted:
+        running = definitions.run_by(module.params["cluster"], module.params["service"])
+        if running in active[1:] and (revision := definitions.describe(running)).definition == wanted:
+            known = revision
+    known_tags = known.tags if known else {}
+    todo = plan(wanted, tags, known)
     new_tags = tags_after(tags, known_tags)
-    arn = f"{family}:new" if todo.register else active[0]
+    arn = f"{family}:new" if known is None or todo.register else known.arn
     if not module.check_mode:
         if todo.register:
             arn = definitions.register(definition, without_aws(new_tags))
@@ -135,7 +150,7 @@ def present(module: AnsibleAWSModule, definitions: TaskDefinitions) -> dict[str,
     going = _unused(definitions, surplus(after, module.params["keep"]))
     if not module.check_mode:
         definitions.deregister(going)
-    before = {"definition": latest.definition, "tags": known_tags} if latest else {}
+    before = {"definition": known.definition, "tags": known_tags} if known else {}
     shown = {"definition": wanted, "tags": new_tags}
     return {
         "changed": bool(todo.register or todo.tags or going),
@@ -188,9 +203,12 @@ def main() -> None:
             "definition": {"type": "dict"},
             "tags": {"type": "dict"},
             "keep": {"type": "int", "default": 10},
+            "cluster": {},
+            "service": {},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },
         required_if=[("state", "present", ("definition",))],
+        required_together=[("cluster", "service")],
         supports_check_mode=True,
     )
     family = module.params["family"]

@@ -3,13 +3,17 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import host_absent, host_options
+from ..module_utils import host_absent, host_lock, host_options
 from ..module_utils.docker_api import Engine
 from ..module_utils.host_converge import Outcome, Release
 from ..module_utils.host_effects import Host
-from ..module_utils.host_failure import ReleaseFailure
+from ..module_utils.host_plan import Json
+from ..module_utils.host_return import Return
+from ..module_utils.release_failure import Failure, ReleaseFailure
 
 DOCUMENTATION = r"""
 module: host_release
@@ -21,6 +25,9 @@ description:
     routes; the old ones are drained, stopped and removed.
   - When anything fails before the switch, all new containers are removed and the old ones keep serving; the
     error names the cause, the evidence and what to do.
+  - What served when the release O(base) had ended is stopped and kept, until a release on another base
+    has replaced it. O(state=returned) brings exactly these containers and routes back, also after a run that
+    was killed, and needs neither registry nor secrets for it.
   - A service with O(containers[].singleton=true) or O(containers[].publish) is stopped before its successor
     starts; if that one fails, the old one is started again.
   - Speaks to the Docker Engine's HTTP API on its socket; needs nothing on the host but Python 3.9 and root.
@@ -39,10 +46,17 @@ options:
   state:
     description:
       - V(present) brings the host to the description.
+      - V(returned) brings back what served when the release O(base) had ended, and changes nothing where
+        nothing has moved since. Of the other options it uses O(app), O(drain_timeout), O(health_timeout) and
+        O(config_dir).
       - V(absent) removes all of the application from the host; its volumes only with O(remove_volumes).
     type: str
-    choices: [present, absent]
+    choices: [present, returned, absent]
     default: present
+  base:
+    description: The identifier of the last release that became whole on all hosts; empty where none did.
+    type: str
+    default: ""
   remove_volumes:
     description: Whether O(state=absent) removes the application's volumes, and so its data.
     type: bool
@@ -187,6 +201,28 @@ options:
         type: list
         elements: str
         default: []
+      gates:
+        description:
+          - Commands that must end well before new containers of it start, one after another, each in a
+            container of the new image with the new environment and secrets, without ports and volumes.
+          - What has passed is not run again until image, environment, secrets or command are other ones.
+        type: list
+        elements: dict
+        default: []
+        suboptions:
+          name:
+            description: The gate's name.
+            type: str
+            required: true
+          command:
+            description: The command.
+            type: list
+            elements: str
+            required: true
+          timeout:
+            description: Seconds that it may take.
+            type: float
+            default: 600
   secrets:
     description:
       - Environment variables whose values are never shown, by service.
@@ -317,6 +353,12 @@ EXAMPLES = r"""
     proxy:
       image: traefik:v3.7
 
+- name: Bring back what served before, after a release that failed on another host
+  slipway.core.host_release:
+    app: goals
+    state: returned
+    base: 20261123-031500-3f2a91
+
 - name: Remove the application, but keep its data
   slipway.core.host_release:
     app: goals
@@ -348,6 +390,30 @@ drained:
     - container: goals-backend-77b0d13-1
       seconds: 2.4
       connections_left: 0
+timeline:
+  description:
+    - What was seen of containers, health checks, routes and connections, each when it changed, with the
+      seconds since the start. The last entry says how it ended.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - seconds: 0.6
+      state: in_progress
+      detail: "goals-backend-3f2a9c1-1: connection refused"
+gates:
+  description: Of each gate service, task, exit code, seconds, last lines, and whether it had passed before.
+  returned: always
+  type: list
+  elements: dict
+  sample:
+    - service: backend
+      task: migrate
+      exit_code: 0
+      seconds: 3.1
+      log: ["2 migrations applied"]
+      passed: true
+      skipped: false
 failure:
   description: The cause class, the evidence and the remedy of a release that failed.
   returned: failure
@@ -368,23 +434,33 @@ failure:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=host_options.ARGUMENT_SPEC, supports_check_mode=True)
+    host = Host()
     try:
-        outcome = _run(module)
+        outcome = _run(module, host)
     except ReleaseFailure as error:
-        module.fail_json(msg=error.failure.message(), failure=error.failure.as_dict())
+        module.fail_json(**_failed(host, error.failure))
+    if outcome.changed and not module.check_mode:
+        host.tell("release", "as described", "completed")
     module.exit_json(
         changed=outcome.changed,
         actions=outcome.actions,
         services=outcome.services,
         drained=outcome.drained,
+        gates=outcome.gates,
+        timeline=host.timeline,
         diff={"before": _text(outcome.before), "after": _text(outcome.after)},
     )
 
 
-def _run(module: AnsibleModule) -> Outcome:
+def _failed(host: Host, failure: Failure) -> Json:
+    """Give what the module returns of a failure."""
+    host.tell("release", failure.summary, "failed")
+    return {"msg": failure.message(), "failure": failure.as_dict(), "timeline": host.timeline}
+
+
+def _run(module: AnsibleModule, host: Host) -> Outcome:
     params = module.params
     engine = Engine(params["docker_socket"])
-    host = Host()
     if params["state"] == "absent":
         return host_absent.remove(
             engine,
@@ -394,7 +470,20 @@ def _run(module: AnsibleModule) -> Outcome:
             volumes=params["remove_volumes"],
             check_mode=module.check_mode,
         )
-    return Release(engine, host, host_options.desired(params), module.check_mode).run()
+    desired = host_options.desired(params)
+    # What the orphan of a killed run still does here is waited for.
+    alone = nullcontext() if module.check_mode else host_lock.held(desired.config_dir, desired.app)
+    if params["state"] == "returned":
+        with alone:
+            return Return(engine, host, desired, module.check_mode).run()
+    release = Release(engine, host, desired, module.check_mode)
+    try:
+        with alone:
+            outcome = release.run()
+    except ReleaseFailure as error:
+        module.fail_json(**_failed(host, error.failure), gates=release.gates.runs)
+    outcome.gates = release.gates.runs
+    return outcome
 
 
 def _text(lines: list[str]) -> str:

@@ -6,7 +6,8 @@ from __future__ import annotations
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.log_bucket import BucketError, Buckets, converge, remove, wanted
+from ..module_utils.log_bucket import wanted
+from ..module_utils.s3_buckets import BucketError, Buckets, converge, remove
 
 DOCUMENTATION = r"""
 ---
@@ -74,7 +75,7 @@ def main() -> None:
     )
     params = module.params
     client = module.client("s3")
-    buckets = Buckets(client, client.meta.region_name)
+    buckets = Buckets(client, client.meta.region_name, "load_balancer_access_logs_bucket")
     try:
         if params["state"] == "absent":
             result = remove(buckets, params["name"], check_mode=module.check_mode)

@@ -65,10 +65,43 @@ options:
     description: Further images by name.
     type: dict
     default: {}
+  images_ecr:
+    description: Whether the registry of built and copied images is ECR.
+    type: bool
+    default: true
+  images_mirror:
+    description: Whether images that are named rather than built are copied to that registry.
+    type: bool
+    default: false
+  network_private:
+    description: The way out of tasks on ECS. By V(endpoints) they reach no registry but ECR.
+    type: str
+    default: none
+  task_architecture:
+    description: Architecture of tasks on ECS, as their runtime platform names it. Empty is not checked.
+    type: str
+    default: ""
+  cluster:
+    description: Name of the cluster on ECS. Empty is that of application and environment.
+    type: str
+    default: ""
+  alarms_limits:
+    description: Limits of alarms by their kind.
+    type: dict
+    default: {}
+  alarms_notify:
+    description: Whom alarms tell.
+    type: list
+    elements: raw
+    default: []
   secrets_generate:
     description: Secrets that are made where they are missing.
     type: dict
     default: {}
+  database_change:
+    description: Whether another database than the one that has the environment's data may take its place.
+    type: bool
+    default: false
   disk_gib:
     description: GiB that a host needs free where Docker keeps images.
     type: float
@@ -133,7 +166,15 @@ SPEC: dict[str, Any] = {
     "instance_type": {"type": "str", "default": ""},
     "platform": {"type": "str", "default": ""},
     "images_extra": {"type": "dict", "default": {}},
+    "images_ecr": {"type": "bool", "default": True},
+    "images_mirror": {"type": "bool", "default": False},
+    "network_private": {"type": "str", "default": "none"},
+    "task_architecture": {"type": "str", "default": ""},
+    "cluster": {"type": "str", "default": ""},
+    "alarms_limits": {"type": "dict", "default": {}},
+    "alarms_notify": {"type": "list", "elements": "raw", "default": []},
     "secrets_generate": {"type": "dict", "default": {}},
+    "database_change": {"type": "bool", "default": False},
     "disk_gib": {"type": "float", "default": 2},
     "timeout": {"type": "int", "default": 5},
     "environment_values": {"type": "dict", "default": {}},
@@ -141,6 +182,24 @@ SPEC: dict[str, Any] = {
     "defined": {"type": "list", "elements": "str", "default": []},
     "known_faults": {"type": "list", "elements": "dict", "default": []},
 }
+# Options that checks read as they are.
+AS_GIVEN = (
+    "alarms_limits",
+    "alarms_notify",
+    "database_change",
+    "defined",
+    "disk_gib",
+    "hosts",
+    "images_ecr",
+    "images_extra",
+    "images_mirror",
+    "instance_type",
+    "network_private",
+    "secrets_generate",
+    "ssh",
+)
+# What the ECS API calls an architecture, and what images do.
+TASK_ARCHITECTURES = {"X86_64": "amd64", "ARM64": "arm64"}
 _NO_MACHINE_IMAGE = {"id": "", "name": "", "owners": []}
 
 
@@ -180,11 +239,11 @@ def check(params: dict[str, Any]) -> list[Fault]:
     stack = f"{values['app_name']}-{values['app_environment']}"
     environment = {
         **values,
-        **{name: params[name] for name in ("hosts", "ssh", "instance_type", "images_extra", "disk_gib")},
-        "secrets_generate": params["secrets_generate"],
+        **{name: params[name] for name in AS_GIVEN},
+        "cluster": (params["cluster"] or stack) if values["deploy_target"] == "ecs" else "",
+        "task_architecture": TASK_ARCHITECTURES.get(params["task_architecture"], ""),
         "machine_image": {**_NO_MACHINE_IMAGE, **params["machine_image"]},
         "architecture": architecture(params["platform"]),
-        "defined": params["defined"],
     }
     world = World(
         engine=engine,

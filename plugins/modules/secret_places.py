@@ -6,7 +6,7 @@ from __future__ import annotations
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.secret_places import PlaceError, find
+from ..module_utils.secret_places import PlaceError, find, versions_of
 
 DOCUMENTATION = r"""
 ---
@@ -28,6 +28,11 @@ options:
     type: list
     elements: str
     default: []
+  versions:
+    description: >-
+      Versions of secrets of Secrets Manager to give in place of the current ones, by C(secretsmanager:name).
+    type: dict
+    default: {}
 attributes:
   check_mode:
     support: full
@@ -55,6 +60,10 @@ places:
   description: By service and environment variable, C(arn) as C(valueFrom) takes it, and C(version).
   returned: success
   type: dict
+versions:
+  description: The version of each, by C(secretsmanager:name) or C(ssm:name).
+  returned: success
+  type: dict
 """
 
 
@@ -64,6 +73,7 @@ def main() -> None:
         argument_spec={
             "references": {"type": "dict", "required": True},
             "expected": {"type": "list", "elements": "str", "default": []},
+            "versions": {"type": "dict", "default": {}},
         },
         supports_check_mode=True,
     )
@@ -73,12 +83,13 @@ def main() -> None:
             lambda: module.client("secretsmanager"),
             lambda: module.client("ssm"),
             module.params["expected"] if module.check_mode else (),
+            module.params["versions"],
         )
     except PlaceError as error:
         module.fail_json(msg=str(error))
     except (ClientError, BotoCoreError) as error:
         module.fail_json_aws(error, msg="The secrets cannot be looked up")
-    module.exit_json(changed=False, places=places)
+    module.exit_json(changed=False, places=places, versions=versions_of(module.params["references"], places))
 
 
 if __name__ == "__main__":

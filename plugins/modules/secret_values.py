@@ -7,6 +7,7 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..module_utils.faults import Fault, Faults, render
+from ..module_utils.release_failure import Failure
 from ..module_utils.secret_store import ParameterStore, SecretError, SecretsManager
 from ..module_utils.secret_values import SECRETS_MANAGER, Stores, collect
 
@@ -33,6 +34,12 @@ options:
     default: {}
   resource_tags:
     description: Tags of the secrets that are made.
+    type: dict
+    default: {}
+  versions:
+    description: >-
+      Versions to read in place of the current ones, by C(secretsmanager:name) or C(ssm:name), as RV(versions)
+      of an earlier run gave them.
     type: dict
     default: {}
   undefined_variables:
@@ -78,6 +85,10 @@ values:
   description: By service and environment variable, the value.
   returned: success
   type: dict
+versions:
+  description: The version that each value is of, by C(secretsmanager:name) or C(ssm:name).
+  returned: success
+  type: dict
 made:
   description: Names of the secrets that were (or would be) made.
   returned: success
@@ -87,6 +98,10 @@ msg:
   description: Everything that is missing, numbered.
   returned: failure
   type: str
+failure:
+  description: The same in the shape that M(slipway.core.host_release) fails with.
+  returned: failure
+  type: dict
 """
 
 DEFAULT_LENGTH = 32
@@ -99,6 +114,7 @@ def main() -> None:
             "references": {"type": "dict", "required": True},
             "generate": {"type": "dict", "default": {}},
             "resource_tags": {"type": "dict", "default": {}},
+            "versions": {"type": "dict", "default": {}},
             "undefined_variables": {"type": "list", "elements": "str", "default": []},
         },
         supports_check_mode=True,
@@ -116,11 +132,14 @@ def main() -> None:
             },
             stores,
             tags={key: str(value) for key, value in params["resource_tags"].items()},
+            versions=params["versions"],
             undefined=params["undefined_variables"],
             check_mode=module.check_mode,
         )
     except Faults as found:
-        module.fail_json(msg=f"Secrets are missing:\n{found}")
+        cause = "secret_denied" if "AccessDenied" in str(found) else "secret_missing"
+        failure = Failure(cause, "Secrets are missing", evidence=str(found).splitlines())
+        module.fail_json(msg=f"Secrets are missing:\n{found}", failure=failure.as_dict())
     except SecretError as error:
         fault = Fault(SECRETS_MANAGER, "secrets_generate", error.problem, "a secret", error.remedy)
         module.fail_json(msg=f"A secret cannot be made:\n{render([fault])}")
@@ -129,6 +148,7 @@ def main() -> None:
     module.exit_json(
         changed=bool(result.made),
         values=result.values,
+        versions=result.versions,
         made=result.made,
         diff={"before": "", "after": "".join(f"secret {name} (random)\n" for name in result.made)},
     )

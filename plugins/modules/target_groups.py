@@ -129,6 +129,11 @@ arns:
   description: ARN of each group by name. In check mode that of a group to be made is a placeholder.
   type: dict
   returned: when state is present
+load_balancers:
+  description: ARNs of the load balancers that used the groups before, as far as these were there.
+  type: list
+  elements: str
+  returned: when state is present
 stale:
   description:
     - Groups of this environment that are not wanted any more, as O(groups) takes them.
@@ -200,6 +205,7 @@ def present(module: AnsibleAWSModule, groups: TargetGroups) -> dict[str, Any]:
     return {
         "changed": bool(after),
         "arns": arns,
+        "load_balancers": sorted({arn for group in actual.values() for arn in group.load_balancers}),
         "stale": [{"name": name} for name in sorted(set(actual) - set(changes))],
         "diff": {"before": before, "after": after},
     }

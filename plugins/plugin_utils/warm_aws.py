@@ -69,7 +69,7 @@ class SharedLoader(botocore.loaders.Loader):
         self._say = say
         self._read: set[str] = set()
         # Which services there are takes a walk through the folders of all.
-        for kind in ("service-2", "paginators-1", "waiters-2"):
+        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
             self.list_available_services(kind)
 
     def load_data_with_path(self, name: str) -> Any:

@@ -14,6 +14,8 @@ import boto3
 import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
+#: What is made is as it should be.
+RELEASE_ALONE = ("--skip-tags", "provision,configure")
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 
 
@@ -55,21 +57,36 @@ class Run:
 
 def ansible(command: str, *arguments: str, **environment: str) -> Run:
     """Run one of Ansible's commands from the checkout's root, as a user would."""
-    done = subprocess.run(
+    with _started(command, *arguments, output=subprocess.PIPE, **environment) as process:
+        output, _ = process.communicate()
+    return Run(process.returncode, output)
+
+
+def _started(command: str, *arguments: str, output: int, **environment: str) -> subprocess.Popen[str]:
+    own = {"ANSIBLE_NOCOLOR": "true", "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")}
+    return subprocess.Popen(
         [ROOT / ".venv/bin" / command, *arguments],
         cwd=ROOT,
-        env={
-            **os.environ,
-            "ANSIBLE_NOCOLOR": "true",
-            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
-            **environment,
-        },
-        stdout=subprocess.PIPE,
+        env={**os.environ, **own, **environment},
+        stdout=output,
         stderr=subprocess.STDOUT,
         text=True,
-        check=False,
     )
-    return Run(done.returncode, done.stdout)
+
+
+def example(stage: str, playbook: str, *arguments: str, **environment: str) -> Run:
+    """Run a playbook for one of the examples as its README says, in the lab."""
+    return ansible(
+        "ansible-playbook",
+        playbook,
+        f"--inventory=examples/{stage}",
+        "--extra-vars=@inventories/local/group_vars/lab.yml",
+        *arguments,
+        AWS_ENDPOINT_URL="http://127.0.0.1:4566",
+        AWS_ACCESS_KEY_ID="test",
+        AWS_SECRET_ACCESS_KEY="test",
+        **environment,
+    )
 
 
 class Environment:
@@ -104,9 +121,27 @@ class Environment:
         """Run an Ansible command with this inventory from the checkout's root, as a user would."""
         return ansible(command, *arguments, "-i", str(self.inventory))
 
+    def start(self, command: str, *arguments: str, output: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
+        """Start an Ansible command with this inventory; what it prints goes to a file descriptor."""
+        return _started(command, *arguments, "-i", str(self.inventory), output=output)
+
     def deploy(self, *arguments: str) -> Run:
         """Run deploy.yml."""
         return self.run("ansible-playbook", "deploy.yml", *arguments)
+
+    def release(self, services: Mapping[str, Any], *arguments: str) -> Run:
+        """Deploy services described anew; where that fails, the inventory says again what runs."""
+        before = self.variables
+        self.set({**before, "app_services": services})
+        run = self.deploy(*arguments)
+        if run.returncode != 0:
+            self.set(before)
+        return run
+
+    def history(self) -> list[str]:
+        """Return the lines of the history, the newest first."""
+        run = self.run("ansible-playbook", "playbooks/history.yml", "-e", "history_limit=1000").succeeded()
+        return re.findall(r"\d{8}-\d{6}-[0-9a-f]{6}  .*", run.output)
 
     def on_hosts(self, command: str, pattern: str = "app_hosts") -> dict[str, str]:
         """Run a command as root on the hosts of a pattern and return what each printed."""

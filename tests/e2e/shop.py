@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from tests.e2e.environment import ROOT
+from tests.e2e.environment import ROOT, Environment
 
 
 def shop_services(context: Path, version: str, **keys: Any) -> dict[str, Any]:
@@ -19,3 +19,8 @@ def shop_services(context: Path, version: str, **keys: Any) -> dict[str, Any]:
         "stop_timeout": 10,
     }
     return {"web": {**web, **keys}}
+
+
+def described_version(shop: Environment) -> str:
+    """Return the version that the inventory describes."""
+    return str(shop.variables["app_services"]["web"]["build"]["args"]["VERSION"])

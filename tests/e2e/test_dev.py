@@ -33,6 +33,9 @@ class Development:
         shutil.copytree(
             ROOT / "examples/goals", folder / "examples/goals", ignore=shutil.ignore_patterns("node_modules")
         )
+        for part in ("frontend", "backend"):
+            # Layers of its own: of two that were built, the engine's builder takes the one or the other.
+            self.edit(f"{part}/package.json", '"private": true', '"private": true, "description": "Edited"')
         self.application = yaml.safe_load((ROOT / "group_vars/all/app.yml").read_text())
         self.services = self.application["app_services"]
         self.services["frontend"]["dev"]["port"] = FRONTEND

@@ -5,27 +5,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.e2e.environment import Run, ansible, aws
-
-INVENTORY = "examples/02-deployed-to-ec2"
-LAB = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:4566",
-    "AWS_ACCESS_KEY_ID": "test",
-    "AWS_SECRET_ACCESS_KEY": "test",
-}
+from tests.e2e.environment import Run, aws, example
 
 
 def play(playbook: str, *arguments: str) -> Run:
-    return ansible(
-        "ansible-playbook",
-        playbook,
-        "-i",
-        INVENTORY,
-        "-e",
-        "@inventories/local/group_vars/lab.yml",
-        *arguments,
-        **LAB,
-    )
+    return example("02-deployed-to-ec2", playbook, *arguments)
 
 
 @pytest.fixture(scope="module")

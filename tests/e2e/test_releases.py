@@ -3,18 +3,19 @@
 Its service has another port, health path and image; nothing in roles or playbooks knows of it.
 """
 
+import contextlib
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.environment import Environment, Run, aws
-from tests.e2e.shop import shop_services
+from tests.e2e.environment import RELEASE_ALONE, Environment, aws
+from tests.e2e.shop import described_version, shop_services
 from tests.probe import Probe
 
 BALANCER = "shop-e2e.alb.localhost:4566"
-RELEASE_ALONE = ("--skip-tags", "provision,configure")
 
 
 def services(context: Path, version: str, **changes: Any) -> dict[str, Any]:
@@ -46,12 +47,6 @@ def shop(tmp_path_factory: pytest.TempPathFactory, context: Path) -> Iterator[En
     environment.destroy()
 
 
-def release(shop: Environment, described: dict[str, Any]) -> Run:
-    """Release services described anew, on hosts that stay as they are."""
-    shop.set({**shop.variables, "app_services": described})
-    return shop.deploy(*RELEASE_ALONE)
-
-
 def test_three_releases_in_a_row_lose_no_request_through_balancer_or_host(
     shop: Environment, context: Path
 ) -> None:
@@ -60,7 +55,8 @@ def test_three_releases_in_a_row_lose_no_request_through_balancer_or_host(
     probes = [Probe([f"{road}/version"], slow=[f"{road}/slow?ms=300"]) for road in roads]
     with probes[0], probes[1]:
         for version in ("2", "3", "4"):
-            release(shop, services(context, version)).succeeded()
+            run = shop.release(services(context, version), *RELEASE_ALONE, "-e", "release_probe=true")
+            assert re.search(r"Probe: [1-9]\d* requests, 0 failed", run.succeeded().output)
     for road, probe in zip(roads, probes, strict=True):
         result = probe.result
         assert result.failed == 0, (road, result.as_dict())
@@ -77,20 +73,26 @@ def test_the_probe_notices_a_container_that_is_stopped_unasked(shop: Environment
     assert probe.result.failed > 0
 
 
-def test_a_version_that_ends_at_its_start_fails_with_its_cause_and_the_old_one_serves(
-    shop: Environment, context: Path
-) -> None:
-    before = shop.containers("web")
-    serving = shop.variables["app_services"]
-    broken = services(context, "5", environment={"EXIT_AT_START": "3"})
-    run = release(shop, broken)
-    assert run.returncode != 0
-    assert "exit code 3" in run.output
-    assert "ending with exit code 3" in run.output, "the container's own last words"
-    assert {host: [c["Id"] for c in found] for host, found in shop.containers("web").items()} == {
-        host: [c["Id"] for c in found] for host, found in before.items()
-    }
-    assert release(shop, serving).succeeded().changed() == {}
+def test_a_rollback_takes_all_back_also_when_images_are_gone(shop: Environment, context: Path) -> None:
+    described, version = shop.variables["app_services"], described_version(shop)
+    shop.release(services(context, "6"), *RELEASE_ALONE).succeeded()
+    for host in sorted(shop.addresses()):
+        kept = shop.on_hosts("docker ps -aq --filter status=exited", host)[host]
+        shop.on_hosts(f"docker rm {' '.join(kept.split())}", host)
+        shop.on_hosts("docker image prune -af", host)
+    roads = [f"http://{BALANCER}", *(f"http://{address}" for address in shop.addresses().values())]
+    with contextlib.ExitStack() as stack:
+        probes = [
+            stack.enter_context(Probe([f"{road}/version"], slow=[f"{road}/slow?ms=300"])) for road in roads
+        ]
+        shop.run("ansible-playbook", "playbooks/rollback.yml", *RELEASE_ALONE).succeeded()
+    for probe in probes:
+        assert probe.result.failed == 0, probe.result.as_dict()
+        assert set(probe.result.versions) == {version, "6"}
+    newest, rolled, *_older = shop.history()
+    assert re.search(r"good in \d+ s  rollback to \S+ .*: web.image", newest)
+    assert "good" in rolled
+    assert shop.release(described, *RELEASE_ALONE).succeeded().changed() == {}, "as the inventory says again"
 
 
 def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
@@ -116,9 +118,7 @@ def test_faults_are_named_together_before_the_first_change(shop: Environment, co
     before = shop.containers("web")
     described = services(context, "6", prot=8000, volumes=[{"source": "/srv/data", "path": "/data"}])
     described["worker"] = {"port": 8000, "route": {"paths": ["/*"], "priority": 200}}
-    serving = shop.variables["app_services"]
-    run = release(shop, described)
-    shop.set({**shop.variables, "app_services": serving})
+    run = shop.release(described, *RELEASE_ALONE)
     assert run.returncode != 0
     for fault in ("prot", "/srv/data", "self-contained", "app_services.worker", "image"):
         assert fault in run.output

@@ -64,6 +64,7 @@ class Application:
     name: str = field(default_factory=lambda: f"host-release-{uuid.uuid4().hex[:6]}")
     port: int = field(default_factory=free_port)
     engine: Engine = field(default_factory=Engine)
+    host: Host = field(default_factory=Host)
 
     def desired(self, *containers: Wanted, **changes: Any) -> Desired:
         """Describe a release in which the first service has all routes and the others /<service>/*."""
@@ -78,7 +79,8 @@ class Application:
 
     def release(self, *containers: Wanted, check_mode: bool = False, **changes: Any) -> Outcome:
         """Make a release, as the module does."""
-        return Release(self.engine, Host(), self.desired(*containers, **changes), check_mode).run()
+        self.host = Host()
+        return Release(self.engine, self.host, self.desired(*containers, **changes), check_mode).run()
 
     def absent(self, *, volumes: bool = True, check_mode: bool = False) -> Outcome:
         """Remove the application."""

@@ -22,6 +22,19 @@ def test_check_mode_changes_nothing_and_misses_nothing(application: Application)
     assert not list(application.directory.iterdir())
 
 
+def test_what_is_seen_of_a_release_is_told_in_order(application: Application) -> None:
+    application.release(web("0"))
+    application.release(web("1"))
+    seen = [each["detail"].partition(": ")[::2] for each in application.host.timeline]
+    (new,) = application.containers()
+    told = [what for about, what in seen if about == new]
+    assert told[0] == "starts"
+    assert told[-2:] == ["is healthy", "answers through the proxy"]
+    (switched,) = [place for place, (about, _what) in enumerate(seen) if about == "routes"]
+    assert seen.index((new, "answers through the proxy")) < switched
+    assert [what for _about, what in seen[switched + 1 :]] == ["has no connection left"]
+
+
 def test_an_unchanged_release_changes_nothing_and_is_fast(application: Application) -> None:
     first = application.release(web())
     before = application.containers()

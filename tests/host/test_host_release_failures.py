@@ -24,9 +24,9 @@ import pytest
 
 from plugins.module_utils.docker_api import Engine
 from plugins.module_utils.host_effects import Host
-from plugins.module_utils.host_failure import Failure, ReleaseFailure
 from plugins.module_utils.host_health import Candidate, HealthWatch
 from plugins.module_utils.host_plan import HealthCheck, Kernel, Wanted, candidate, render
+from plugins.module_utils.release_failure import Failure, ReleaseFailure
 from plugins.module_utils.traefik import Proxy
 from tests.host.release_lab import IMPATIENT, TRAEFIK, Application, free_port, web
 from tests.probe import Probe
@@ -43,7 +43,9 @@ def fails(application: Application, *containers: Wanted, **changes: Any) -> Fail
     message = failure.message()
     assert f"({failure.cause})" in message
     assert "What to do: " in message
-    assert "a-token-nobody-may-see" not in message + json.dumps(failure.as_dict())
+    assert "a-token-nobody-may-see" not in message + json.dumps(
+        [failure.as_dict(), application.host.timeline]
+    )
     return failure
 
 
@@ -85,6 +87,16 @@ def test_a_bad_version_is_named_and_the_old_one_serves_on(application: Applicati
     assert clients.result.failed == 0, clients.result
     assert set(clients.result.versions) == {"0"}
     assert not application.release(web("0"), web("0", service="other"), secrets=SECRETS).changed
+
+
+def test_what_was_seen_of_a_sick_version_is_told_in_order(application: Application) -> None:
+    fails(application, SICK, secrets=SECRETS)
+    seen = [each["detail"].partition(": ")[2] for each in application.host.timeline]
+    assert seen[0] == "starts"
+    assert seen[-1] == "HTTP 503 the database is away"
+    assert len(seen) == len(set(seen)), "what does not change is told once"
+    moments = [each["seconds"] for each in application.host.timeline]
+    assert moments == sorted(moments)
 
 
 def test_a_failing_command_says_what_it_said(application: Application) -> None:

@@ -14,7 +14,7 @@ BREATH = 0.8
 
 
 def probe(application: Application) -> Probe:
-    return Probe([f"{application.url}/x"], slow=[f"{application.url}/slow?ms=300"])
+    return Probe([f"{application.url}/x"], slow=[f"{application.url}/slow?ms=300"], pause=0.01)
 
 
 def test_three_releases_in_a_row_lose_no_request(application: Application) -> None:

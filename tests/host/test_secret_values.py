@@ -142,6 +142,7 @@ def test_missing_ones_are_named_together_and_visibly(stage: Stage) -> None:
     assert code != 0
     for variable in "ABCD":
         assert f"app_services.api.secrets.{variable}" in output
+    assert "cause: secret_missing" in output
     assert not [value for value in HUSH if value in output]
 
 

@@ -27,9 +27,16 @@ def pushed_images_are_kept_on_disk(cloud: Cloud) -> None:
 
 def resources_outlive_a_crash(cloud: Cloud) -> None:
     vpc = cloud.ec2.create_vpc(CidrBlock="10.250.0.0/16")["Vpc"]["VpcId"]
+    bucket = cloud.name()
+    cloud.s3.create_bucket(
+        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": cloud.settings.region}
+    )
+    written = cloud.s3.put_object(Bucket=bucket, Key="folder/key", Body=b"content")
     time.sleep(1)
     cloud.control.kill()
     try:
         assert cloud.ec2.describe_vpcs(VpcIds=[vpc])["Vpcs"]
+        found = cloud.s3.get_object(Bucket=bucket, Key="folder/key")
     except ClientError as error:
-        raise AssertionError(f"the VPC is lost: {error}") from error
+        raise AssertionError(f"the VPC or the object is lost: {error}") from error
+    assert (found["ETag"], found["Body"].read()) == (written["ETag"], b"content")

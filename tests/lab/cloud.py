@@ -42,8 +42,10 @@ class Cloud:
         self.ecr = self._client("ecr")
         self.ecs = self._client("ecs")
         self.efs = self._client("efs")
+        self.s3 = self._client("s3")
         self.ssm = self._client("ssm")
         self.logs = self._client("logs")
+        self.cloudwatch = self._client("cloudwatch")
         self.scaling = self._client("application-autoscaling")
 
     def _client(self, service: str) -> Any:

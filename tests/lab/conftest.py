@@ -17,6 +17,7 @@ from tests.lab.cloud import Cloud
 
 # They are no test modules, and a bare assert says nothing.
 pytest.register_assert_rewrite(
+    "tests.lab.checks_cloudwatch",
     "tests.lab.checks_ec2",
     "tests.lab.checks_ecs",
     "tests.lab.checks_ecs_services",

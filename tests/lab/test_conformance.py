@@ -10,6 +10,7 @@ from botocore.exceptions import ClientError
 
 from lab.settings import from_environment
 from tests.lab import (
+    checks_cloudwatch,
     checks_durability,
     checks_ec2,
     checks_ec2_attributes,
@@ -40,7 +41,13 @@ def _checks(*modules: ModuleType) -> dict[str, Check]:
 
 PATCHES = _registered()
 CHECKS = _checks(
-    checks_ec2, checks_ec2_attributes, checks_elb, checks_ecs, checks_ecs_services, checks_durability
+    checks_ec2,
+    checks_ec2_attributes,
+    checks_elb,
+    checks_ecs,
+    checks_ecs_services,
+    checks_cloudwatch,
+    checks_durability,
 )
 
 

@@ -22,6 +22,8 @@ from tests.unit.aws_doubles import Path, at, changed
 NOT_IN_MOTO = {"enableFaultInjection", "requiresCompatibilities", "trustedExecutionConfiguration"}
 # A target group of a load balancer, and what DescribeServiceRevisions alone shows, which MiniStack has not.
 NOT_IN_LAB = {"gatewayConnectors", "loadBalancers", "monitoring"}
+# What deployments and service revisions alone show: those of moto do not.
+NOT_IN_MOTO_S_SERVICES = {*test_ecs_service.IN_DEPLOYMENT, *test_ecs_service.IN_REVISION}
 
 
 class Counting:
@@ -32,12 +34,14 @@ class Counting:
         self.writes = 0
 
     def __getattr__(self, name: str) -> Any:
-        self.writes += name in ("register_task_definition", "update_service")
+        self.writes += name in ("create_service", "register_task_definition", "update_service")
         return getattr(self._client, name)
 
 
 def module(**params: Any) -> Any:
-    return SimpleNamespace(params={"tags": None, **params}, check_mode=False)
+    return SimpleNamespace(
+        params={"tags": None, "cluster": None, "service": None, **params}, check_mode=False
+    )
 
 
 def others(whole: Any, path: Path, choices: tuple[Any, ...]) -> Any:
@@ -80,17 +84,42 @@ def test_a_field_of_a_task_definition_in_moto(moto: Any, path: Path, choices: tu
     revise(moto, "api", path, choices, NOT_IN_MOTO)
 
 
-@pytest.fixture(scope="session")
-def definitions(cloud: Cloud) -> tuple[str, ...]:
-    """Two revisions of a task definition."""
+def two_revisions(client: Any, family: str) -> tuple[str, ...]:
     container = {"name": "one", "image": "one", "memory": 64}
-    family = cloud.name()
     return tuple(
-        cloud.ecs.register_task_definition(family=family, containerDefinitions=[container])["taskDefinition"][
+        client.register_task_definition(family=family, containerDefinitions=[container])["taskDefinition"][
             "taskDefinitionArn"
         ]
         for _ in range(2)
     )
+
+
+def serve(
+    client: Any,
+    name: str,
+    definitions: tuple[str, ...],
+    field: tuple[Path, tuple[Any, ...]],
+    left_out: set[str],
+) -> None:
+    """Describe a service, change a field of it, and set it back: a request each, the first time one asks."""
+    path, choices = field
+    whole = {name: value for name, value in test_ecs_service.everything().items() if name not in left_out}
+    # Nothing has to run to be compared.
+    whole |= {"taskDefinition": definitions[0], "desiredCount": 0}
+    own: dict[Path, tuple[Any, ...]] = {("taskDefinition",): definitions, ("desiredCount",): (0, 1)}
+    ecs = Counting(client)
+    steps = (whole, others(whole, path, own.get(path, choices)), whole)
+    for count, described in enumerate(steps, start=1):
+        for first in (True, False):
+            asked = module(name=name, service=described, keep_desired_count=False, replace=False)
+            service = Service(ecs, "default", name, 1)  # type: ignore[arg-type]
+            assert ecs_service.present(asked, service)["changed"] is first
+            assert ecs.writes == count
+
+
+@pytest.fixture(scope="session")
+def definitions(cloud: Cloud) -> tuple[str, ...]:
+    return two_revisions(cloud.ecs, cloud.name())
 
 
 @pytest.mark.parametrize(
@@ -100,15 +129,18 @@ def definitions(cloud: Cloud) -> tuple[str, ...]:
 def test_a_field_of_a_service_in_the_lab(
     cloud: Cloud, definitions: tuple[str, ...], path: Path, choices: tuple[Any, ...]
 ) -> None:
-    whole = {name: value for name, value in test_ecs_service.everything().items() if name not in NOT_IN_LAB}
-    # Nothing has to run to be compared.
-    whole |= {"taskDefinition": definitions[0], "desiredCount": 0}
-    own: dict[Path, tuple[Any, ...]] = {("taskDefinition",): definitions, ("desiredCount",): (0, 1)}
-    ecs, name = Counting(cloud.ecs), cloud.name()
-    for count, described in enumerate((whole, others(whole, path, own.get(path, choices)), whole)):
-        for first in (True, False):
-            asked = module(name=name, service=described, keep_desired_count=False, replace=False)
-            service = Service(ecs, "default", name, 1)  # type: ignore[arg-type]
-            assert ecs_service.present(asked, service)["changed"] is first
-            assert ecs.writes == count
+    name = cloud.name()
+    serve(cloud.ecs, name, definitions, (path, choices), NOT_IN_LAB)
     cloud.ecs.delete_service(service=name, force=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "choices"),
+    [field for field in test_ecs_service.changeable() if field.values[0][0] not in NOT_IN_MOTO_S_SERVICES],
+)
+def test_a_field_of_a_service_in_moto(moto: Any, path: Path, choices: tuple[Any, ...]) -> None:
+    moto.create_cluster(clusterName="default")
+    definitions = two_revisions(moto, "api")
+    # Of what CreateService takes, moto keeps half; of what UpdateService takes, everything.
+    moto.create_service(serviceName="api", taskDefinition=definitions[0], desiredCount=0)
+    serve(moto, "api", definitions, (path, choices), NOT_IN_MOTO_S_SERVICES)

@@ -76,6 +76,13 @@ def test_a_missing_one_is_made_whole(stub: Stubber) -> None:
     assert run(stub)["repositories"] == ["goals/api"]
 
 
+def test_one_that_another_environment_makes_meanwhile_is_taken_as_it_is(stub: Stubber) -> None:
+    stub.add_client_error("describe_repositories", "RepositoryNotFoundException")
+    stub.add_client_error("create_repository", "RepositoryAlreadyExistsException")
+    exists(stub, slipway_app="goals")
+    assert run(stub)["repositories"] == ["goals/api"]
+
+
 def test_check_mode_says_so_and_does_nothing(stub: Stubber) -> None:
     stub.add_client_error("describe_repositories", "RepositoryNotFoundException")
     result = run(stub, check_mode=True)

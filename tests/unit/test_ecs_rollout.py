@@ -1,17 +1,20 @@
 """Rollouts of ECS services: their ends, and what is said of those that fail."""
 
 import copy
+import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import ClientError
 
-from plugins.module_utils.ecs_causes import PATTERNS, REMEDIES, classify, crashed
+from plugins.module_utils.ecs_causes import PATTERNS, Cause, classify, crashed
 from plugins.module_utils.ecs_evidence import Evidence
 from plugins.module_utils.ecs_rollout import Outcome, Rollout, Verdict, Watch, judge, short_of_targets
+from plugins.module_utils.release_causes import CAUSES
 from plugins.modules import ecs_rollout
 from tests.unit.aws_doubles import Double, refused, run
 
@@ -207,9 +210,12 @@ TEXTS = [
         "CannotPullContainerError: API error (500): Get "
         "https://111122223333.dkr.ecr.us-east-1.amazonaws.com/v2/: net/http: request canceled while "
         "waiting for connection",
-        "network",
+        "registry_unreachable",
     ),
-    (f"{PULL}failed to do request: Head https://x/: dial tcp 34.205.13.154:443: i/o timeout", "network"),
+    (
+        f"{PULL}failed to do request: Head https://x/: dial tcp 34.205.13.154:443: i/o timeout",
+        "registry_unreachable",
+    ),
     (
         f"{INIT}execution resource retrieval failed: unable to retrieve secrets from ssm: service "
         "call has been retried 5 time(s): RequestCanceled: request context canceled caused by: "
@@ -219,13 +225,14 @@ TEXTS = [
     (
         f"{INIT}The task cannot pull registry auth from Amazon ECR: There is a connection issue "
         "between the task and Amazon ECR. Check your task network configuration.",
-        "network",
+        "registry_unreachable",
     ),
     (
         f"{ASM}service call has been retried 1 time(s): failed to fetch secret {SECRET} from secrets "
         "manager: ResourceNotFoundException: Secrets Manager can't find the specified secret.",
         "secret_missing",
     ),
+    (f"{INIT}execution resource retrieval failed: unable to retrieve secret {SECRET}", "secret_missing"),
     (f"{ASM}retrieved secret from Secrets Manager did not contain json key uri", "secret_missing"),
     (
         f"{INIT}execution resource retrieval failed: unable to retrieve secrets from ssm: service "
@@ -265,7 +272,7 @@ TEXTS = [
     ),
     ("Your Spot Task was interrupted.", "no_capacity"),
     ("Timeout waiting for network interface provisioning to complete.", "no_capacity"),
-    ("CannotStartContainerError: failed to get container status: x", "start_crash"),
+    ("CannotStartContainerError: failed to get container status: x", "start_refused"),
 ]
 EVENTS = [
     (
@@ -318,6 +325,15 @@ def stopped(
         "stoppedAt": NOW,
         "containers": [{"name": name, **values} for name, values in containers.items()],
     }
+
+
+# The agent tells whom it does not start; Fargate, only that it did not.
+GRAPH = "CannotStartContainerError: dependency graph: container ordering dependency [proxy] for target [api]"
+WAITING: list[dict[str, Any]] = [
+    {"name": "api", "dependsOn": [{"containerName": "proxy", "condition": "HEALTHY"}]},
+    {"name": "proxy", "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}]},
+    {"name": "init", "essential": False},
+]
 
 
 class TestClassify:
@@ -390,10 +406,63 @@ class TestClassify:
         assert found
         assert found.because == "container api is UNHEALTHY"
 
-    def test_every_cause_has_a_remedy_and_every_documented_text_a_pattern(self) -> None:
-        named = {name for name, _ in PATTERNS}
-        assert named | {"missing", "superseded", "timeout", "unknown"} == set(REMEDIES)
-        assert named == {cause for _, cause in (*TEXTS, *EVENTS)}
+    def test_an_unhealthy_container_is_named_where_ecs_says_only_that_there_is_one(self) -> None:
+        text = "Task failed container health checks"
+        containers = {"api": {"healthStatus": "HEALTHY"}, "proxy": {"healthStatus": "UNHEALTHY"}}
+        found = classify([stopped(text, "ServiceSchedulerInitiated", **containers)])
+        assert found == Cause("health_check", f"container proxy is UNHEALTHY: {text}", "proxy")
+
+    def test_a_container_whose_end_ends_no_task_is_not_blamed(self) -> None:
+        ended = stopped(proxy={"exitCode": 1}, api={"exitCode": 0, "healthStatus": "UNKNOWN"})
+        found = classify([ended], definitions=[{"name": "proxy", "essential": False}, {"name": "api"}])
+        assert found
+        assert found.container == "api"
+        running = stopped("", "", proxy={"healthStatus": "UNHEALTHY"}, api={})
+        assert classify([running], definitions=[{"name": "proxy", "essential": False}]) is None
+
+    @pytest.mark.parametrize(
+        ("others", "words"),
+        [
+            ({"init": {"exitCode": 4}}, "container init exited with code 4, and proxy waits for it: "),
+            ({"init": {}}, "container init did not end in time, and proxy waits for it: "),
+            (
+                {"init": {"exitCode": 0}, "proxy": {"healthStatus": "UNHEALTHY", "exitCode": 143}},
+                "container proxy is UNHEALTHY, and api waits for it: ",
+            ),
+            (
+                {"init": {"exitCode": 0}, "proxy": {"exitCode": 3}},
+                "container proxy exited with code 3, and api waits for it: ",
+            ),
+            (
+                {"init": {"exitCode": 0}, "proxy": {"healthStatus": "UNKNOWN", "exitCode": 137}},
+                "container proxy did not become healthy in time, and api waits for it: ",
+            ),
+        ],
+    )
+    @pytest.mark.parametrize(
+        ("reason", "code", "api"),
+        [
+            ("Task failed to start", "TaskFailedToStart", {}),
+            (EXITED, "EssentialContainerExited", {"exitCode": 143, "reason": f"{GRAPH} has timed out."}),
+        ],
+        ids=["Fargate", "agent"],
+    )
+    def test_whom_others_wait_for_in_vain_is_named(
+        self, reason: str, code: str, api: dict[str, Any], others: dict[str, Any], words: str
+    ) -> None:
+        found = classify([stopped(reason, code, **{"api": api, "proxy": {}, **others})], definitions=WAITING)
+        assert found == Cause("dependency_unhealthy", f"{words}{reason}", words.split()[1])
+
+    def test_what_kept_an_awaited_container_from_its_start_comes_before_the_waiting(self) -> None:
+        text = f"{PULL}{IMAGE}: not found"
+        found = classify(
+            [stopped("Task failed to start", "TaskFailedToStart", api={}, proxy={"reason": text})],
+            definitions=WAITING,
+        )
+        assert found == Cause("image_not_found", text, "proxy")
+
+    def test_every_pattern_has_a_documented_text(self) -> None:
+        assert {name for name, _ in PATTERNS} == {cause for _, cause in (*TEXTS, *EVENTS)}
 
 
 class Ecs(Double):
@@ -553,13 +622,21 @@ class TestEvidence:
         for number, task in enumerate(ecs.tasks):
             task["taskArn"] = f"{ARN}:task/goals/t{number}"
         result = report(ecs, logs, "rolled_back")
-        assert (result["cause"], result["remedy"]) == ("start_crash", REMEDIES["start_crash"])
+        assert (result["cause"], result["remedy"]) == ("start_crash", CAUSES["start_crash"].remedy)
         assert [task["id"] for task in result["evidence"]["tasks"]] == ["t3", "t0"]
         assert result["evidence"]["tasks"][0]["containers"][1]["exit_code"] == 3
         log = result["evidence"]["log"]
         assert (log["group"], log["stream"]) == ("/goals/prod/api", "api/api/t3")
         assert (len(log["lines"]), log["lines"][-1]) == (20, "line 19")
         assert logs.calls[0][1]["limit"] == 20
+
+    def test_no_log_is_shown_for_that_of_the_container_to_blame(self) -> None:
+        ecs = Ecs()
+        ecs.tasks = [stopped(proxy={"exitCode": 3}, api={"exitCode": 143})]
+        result = report(ecs, Logs("of the other"), "rolled_back")
+        assert result["because"].startswith("container proxy exited with code 3")
+        assert result["evidence"]["log"] == {}
+        assert (result["failure"]["container"], result["failure"]["exit_code"]) == ("proxy", 3)
 
     def test_what_cannot_be_read_hides_nothing_else(self) -> None:
         ecs = Ecs()
@@ -600,6 +677,10 @@ class TestEvidence:
         assert (result["cause"], result["because"]) == (cause, "so it is")
 
 
+def raise_(error: Exception) -> None:
+    raise error
+
+
 class TestModule:
     @pytest.fixture
     def doubles(self, monkeypatch: pytest.MonkeyPatch) -> dict[str, Double]:
@@ -619,6 +700,14 @@ class TestModule:
         assert "cause" not in result["services"][0]
         assert result["timeline"][0]["detail"] == "2 of 2 tasks run"
 
+    def test_every_change_is_told_when_it_is_seen(
+        self, doubles: dict[str, Double], capsys: pytest.CaptureFixture[str], tmp_path: Path
+    ) -> None:
+        result = self.go(capsys, progress=str(tmp_path / "progress"))
+        told = [json.loads(line) for line in (tmp_path / "progress").read_text().splitlines()]
+        assert told == result["timeline"]
+        assert set(told[0]) == {"service", "state", "detail", "seconds"}
+
     def test_a_rollback_is_a_failure_with_its_cause(
         self, doubles: dict[str, Double], capsys: pytest.CaptureFixture[str]
     ) -> None:
@@ -628,10 +717,25 @@ class TestModule:
         result = self.go(capsys)
         assert result["failed"]
         assert "1 of 1 services do not run what was released" in result["msg"]
-        assert "start_crash: container api exited with code 3" in result["msg"]
+        assert "api was rolled back by ECS: container api exited with code 3" in result["msg"]
+        assert "(start_crash)" in result["msg"]
         assert "| boom" in result["msg"]
         assert result["services"][0]["state"] == "rolled_back"
+        assert result["services"][0]["failure"]["exit_code"] == 3
+        assert result["failure"] == result["services"][0]["failure"]
         assert result["timeline"]
+
+    def test_an_aws_that_refuses_is_a_cause_too(
+        self,
+        doubles: dict[str, Double],
+        capsys: pytest.CaptureFixture[str],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        error = refused("ThrottlingException", "DescribeServices")
+        monkeypatch.setattr(Ecs, "do_describe_services", lambda _self, **_params: raise_(error))
+        result = self.go(capsys)
+        assert result["failure"]["cause"] == "throttled"
+        assert "ThrottlingException" in result["failure"]["summary"]
 
     def test_check_mode_waits_for_nothing(
         self, doubles: dict[str, Double], capsys: pytest.CaptureFixture[str]

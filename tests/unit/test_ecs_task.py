@@ -163,6 +163,55 @@ def test_a_task_that_never_ran_tells_why() -> None:
     assert "Remedy:" in told
 
 
+WITH_SIDECARS = [
+    {
+        "name": "api",
+        "logConfiguration": LOGGING,
+        "dependsOn": [{"containerName": "init", "condition": "SUCCESS"}],
+    },
+    {"name": "init", "logConfiguration": LOGGING, "essential": False},
+    {"name": "proxy", "logConfiguration": LOGGING},
+]
+
+
+def beside(exit_codes: dict[str, int | None], **task: Any) -> tuple[Tasks, Ending]:
+    """Run a task with sidecars whose containers end as they are told to."""
+    shown = [{"name": name, "exitCode": code} for name, code in exit_codes.items()]
+    ecs = Ecs(**{"containers": shown, "stopCode": "EssentialContainerExited", **task})
+    ecs.containers = WITH_SIDECARS
+    tasks = tasks_of(ecs, Logs("a line"))
+    return tasks, ended(tasks)
+
+
+@pytest.mark.parametrize("proxy", [0, 1, 137, 143])
+def test_a_task_ends_as_its_command_does_and_not_as_its_sidecars(proxy: int) -> None:
+    tasks, ending = beside({"proxy": proxy, "init": 0, "api": 0})
+    assert ending.exit_code == 0
+    tasks, ending = beside({"proxy": proxy, "init": 0, "api": 7})
+    assert (ending.exit_code, ending.cause and ending.cause.container) == (7, "api")
+    assert tasks.logs.calls[0][1]["logStreamName"] == "api/api/0123"  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(
+    ("codes", "task", "guilty"),
+    [
+        ({"api": 143, "init": 0, "proxy": 3}, {}, "proxy"),
+        (
+            {"api": None, "init": 4, "proxy": 143},
+            {"stopCode": "TaskFailedToStart", "stoppedReason": "Task failed to start"},
+            "init",
+        ),
+    ],
+)
+def test_a_sidecar_that_keeps_a_task_from_its_end_is_named_with_its_own_log(
+    codes: dict[str, int | None], task: dict[str, Any], guilty: str
+) -> None:
+    tasks, ending = beside(codes, **task)
+    assert f"container {guilty} exited with code {codes[guilty]}" in ending.told(COMMAND)
+    assert "| a line" in ending.told(COMMAND)
+    assert tasks.logs.calls[0][1]["logStreamName"] == f"api/{guilty}/0123"  # type: ignore[attr-defined]
+
+
 def test_one_that_takes_too_long_runs_on_and_the_way_to_it_is_told() -> None:
     ecs = Ecs()
     ecs.statuses = ["RUNNING"]
@@ -204,6 +253,30 @@ def test_a_cluster_that_is_not_there_and_a_task_that_is_not_started() -> None:
     ecs.failures = [{"reason": "Capacity is unavailable at this time"}]
     with pytest.raises(EcsError, match="did not start the task: Capacity is unavailable"):
         tasks_of(ecs).start(tasks_of(ecs).plan(ORDER))
+
+
+def test_what_an_interrupted_run_has_left_is_ended_before_and_nothing_else() -> None:
+    mine, theirs = f"{ARN}:task/goals-prod/mine", f"{ARN}:task/goals-prod/theirs"
+
+    class Left(Ecs):
+        def do_list_tasks(self, **_params: Any) -> dict[str, Any]:
+            return {"taskArns": [mine, theirs]}
+
+        def do_describe_tasks(self, **params: Any) -> dict[str, Any]:
+            stopped = any(name == "stop_task" for name, _params in self.calls)
+            status = "STOPPED" if stopped else "RUNNING"
+            started = {mine: "slipway", theirs: "ecs-svc/1"}
+            known = [{"taskArn": arn, "startedBy": by, "lastStatus": status} for arn, by in started.items()]
+            return {"tasks": [task for task in known if task["taskArn"] in params["tasks"]]}
+
+        def do_stop_task(self, **_params: Any) -> dict[str, Any]:
+            return {}
+
+    ecs = Left()
+    tasks = tasks_of(ecs)
+    tasks.end_others(tasks.plan(ORDER))
+    assert [params["task"] for name, params in ecs.writes() if name == "stop_task"] == [mine]
+    assert ("list_tasks", {"cluster": "goals-prod", "family": "goals-prod-api"}) in ecs.calls
 
 
 def test_the_module(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

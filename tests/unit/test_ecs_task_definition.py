@@ -307,9 +307,8 @@ class Ecs(Double):
 def present(
     ecs: Ecs, definition: Any = MINIMAL, *, check_mode: bool = False, **params: Any
 ) -> dict[str, Any]:
-    module = SimpleNamespace(
-        params={"definition": definition, "tags": None, "keep": 10, **params}, check_mode=check_mode
-    )
+    defaults = {"tags": None, "keep": 10, "cluster": None, "service": None}
+    module = SimpleNamespace(params={"definition": definition, **defaults, **params}, check_mode=check_mode)
     return ecs_task_definition.present(cast(Any, module), TaskDefinitions(cast(Any, ecs), "api"))
 
 
@@ -381,6 +380,21 @@ class TestModule:
         assert result["diff"]["after"]["active_revisions"] == [6, 5, 3, 1]
         assert not present(ecs, {**MINIMAL, "cpu": "6"}, keep=2)["changed"]
 
+    def test_what_the_service_runs_is_taken_where_it_is_as_described(self) -> None:
+        ecs, failed = Ecs(), {**MINIMAL, "cpu": "512"}
+        for definition in (MINIMAL, failed):
+            present(ecs, definition)
+        went_back = {"serviceName": "web", "status": "ACTIVE", "taskDefinition": ecs.arn(1)}
+        ecs.services = [went_back]
+        place: dict[str, Any] = {"cluster": "shop", "service": "web"}
+        again = present(ecs, MINIMAL, tags={"app": "shop"}, **place)
+        assert again["task_definition"]["arn"] == ecs.arn(1)
+        assert ecs.tags[ecs.arn(1)] == [{"key": "app", "value": "shop"}]
+        assert present(ecs, failed, **place)["task_definition"]["arn"] == ecs.arn(2)
+        assert present(ecs, MINIMAL)["task_definition"]["arn"] == ecs.arn(3), "no service is named"
+        went_back["status"] = "INACTIVE"
+        assert present(ecs, failed, **place)["task_definition"]["arn"] == ecs.arn(4)
+
     def test_the_diff_shows_what_is_written_and_not_what_aws_fills_in(self) -> None:
         ecs = Ecs()
         present(ecs)
@@ -435,6 +449,8 @@ def test_the_whole_module_on_moto(aws: Any, capsys: pytest.CaptureFixture[str]) 
     assert go(other)["task_definition"]["revision"] == 2
     assert go(definition, keep=2)["deregistered"] == [first["task_definition"]["arn"]]
     assert revisions() == ["2", "3"]
+    assert not go(definition, cluster="nonesuch", service="api")["changed"]
+    assert go(other, cluster="nonesuch", service="api", check_mode=True)["changed"]
     assert "containerDefinitions" in go({"cpu": "256"})["msg"]
     assert run(ecs_task_definition, capsys, family="api", definition={}, keep=0)["failed"]
     assert go(None, state="absent", check_mode=True)["changed"]

@@ -84,7 +84,14 @@ def rendered(services: dict[str, Any]) -> dict[str, Any]:
         public_addresses=True,
         namespace="goals-prod",
         capacity=[{"capacityProvider": "FARGATE", "weight": 1, "base": 0}],
+        alarms={"backend": ["goals-prod/backend/target_errors"]},
     )
+
+
+def test_a_deployment_that_raises_an_alarm_of_its_service_is_taken_back(rendered: dict[str, Any]) -> None:
+    watched = {"alarmNames": ["goals-prod/backend/target_errors"], "enable": True, "rollback": True}
+    assert rendered["backend"]["deploymentConfiguration"]["alarms"] == watched
+    assert "alarms" not in rendered["mongodb"]["deploymentConfiguration"]
 
 
 def test_every_request_is_one_that_the_api_takes(
@@ -153,6 +160,7 @@ def test_a_new_service_that_scales_begins_within_its_bounds(replicas: int, count
         public_addresses=True,
         namespace="goals-prod",
         capacity=[],
+        alarms={},
     )
     assert rendered["backend"]["desiredCount"] == count
 

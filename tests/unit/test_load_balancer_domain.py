@@ -311,6 +311,12 @@ def test_a_record_that_leads_elsewhere_stays_unless_told(record: dict[str, Any])
     assert (removed["changed"], world.dns.records) == (True, [])
 
 
+def test_a_zone_that_is_gone_took_the_record_along() -> None:
+    dns = World().route53()
+    removed = load_balancer_alias.remove(dns, "goals.example.com", "", name="goals-prod", check_mode=False)
+    assert not removed["changed"]
+
+
 def test_check_mode_before_there_is_a_load_balancer() -> None:
     world = World()
     assert world.alias(None, check_mode=True)["diff"]["after"]["AliasTarget"] == "load balancer goals-prod"

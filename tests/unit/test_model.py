@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from plugins.module_utils.faults import Faults, locate, related, render
-from plugins.module_utils.model import effective_services, normalise, start_order, validate
+from plugins.module_utils.model import effective_services, normalise, start_order, start_waves, validate
 
 #: Where a container may write although its root file system is read-only.
 TMP = str(PurePosixPath("/") / "tmp")
@@ -167,6 +167,12 @@ def test_a_scheduled_task_has_one_fault_for_each_mistake(
     faults = check({"web": {**WEB, "scheduled_tasks": [{**TASK, **change}]}}, target="ecs")
     assert list(faults) == [f"app_services.web.{key}"]
     assert found in faults[f"app_services.web.{key}"]
+
+
+def test_two_tasks_of_a_service_have_two_names() -> None:
+    task = {"name": "migrate", "command": ["node", "migrate.js"], "before_release": True}
+    assert check({"web": {**WEB, "tasks": [task, {**task, "name": "seed"}]}}) == {}
+    assert list(check({"web": {**WEB, "tasks": [task, task]}})) == ["app_services.web.tasks[1].name"]
 
 
 def test_scheduled_tasks_are_for_ecs_and_for_services_without_volumes() -> None:
@@ -402,8 +408,14 @@ class TestNormalise:
         services = effective_services({"mongodb": {"image": "mongo:7.0"}}, "container", "mongodb", DB)
         assert services["mongodb"]["image"] == "mongo:7.0"
 
+    def test_each_wave_starts_when_those_before_it_run(self) -> None:
+        wants = {"web": ["api"], "api": ["db", "cache"], "db": [], "cache": [], "worker": ["db"], "cron": []}
+        services = {name: {"depends_on": wanted} for name, wanted in wants.items()}
+        assert start_waves(services) == [["cache", "cron", "db"], ["api", "worker"], ["web"]]
+        assert start_waves({}) == []
+
     def test_start_order(self) -> None:
-        assert start_order(normalise(with_api())) == ["db", "api", "web"]
+        assert start_order(normalise(with_api())) == ["db", "web", "api"]
 
 
 def test_the_text_of_faults() -> None:

@@ -27,6 +27,8 @@ def read(options: Mapping[str, Option], prefix: str = "") -> Iterator[tuple[str,
         element = option.element if option.type == "list" else None
         elements = TYPES.get(element.type, element.type) if element else None
         yield prefix + name, (TYPES.get(option.type, option.type), elements, option.required, option.default)
+        if option.type == "map" and option.element and option.element.type == "record":
+            yield from read({f"<{name.removesuffix('s')}>": option.element}, f"{prefix}{name}.")
         yield from read((element or option).options, f"{prefix}{name}.")
 
 

@@ -30,24 +30,28 @@ HOST = {
 
 
 class Machine:
-    """An Engine that has no image, and registries that have one."""
+    """An Engine, and registries that have one image; `held` is that image's architecture on this machine."""
 
-    def __init__(self, *, up: bool = True, registry: bool = True) -> None:
+    def __init__(
+        self, *, up: bool = True, registry: bool = True, held: str = "", offered: tuple[str, ...] = ()
+    ) -> None:
         self.up = up
         self.registry = registry
+        self.held = held
+        self.offered = frozenset(offered)
 
     def __call__(self) -> "Machine":
         if not self.up:
             raise EngineError("no such socket")
         return self
 
-    def local(self, name: str) -> None:
-        return None
+    def local(self, name: str) -> dict[str, str] | None:
+        return {"Architecture": self.held} if self.held and name == "mongo:8" else None
 
-    def digest(self, name: str) -> str | None:
+    def architectures(self, name: str) -> frozenset[str] | None:
         if not self.registry:
             raise EngineError("no such host")
-        return "sha256:1" if name == "mongo:8" else None
+        return self.offered if name.endswith("mongo:8") else None
 
 
 @pytest.fixture
@@ -81,6 +85,13 @@ def environment(**changes: Any) -> dict[str, Any]:
         "architecture": "amd64",
         "disk_gib": 2.0,
         "images_extra": {},
+        "images_ecr": True,
+        "images_mirror": False,
+        "network_private": "none",
+        "task_architecture": "",
+        "cluster": "",
+        "alarms_limits": {},
+        "alarms_notify": [],
         "defined": [],
         **changes,
     }
@@ -141,6 +152,19 @@ def test_a_fault_of_the_database_names_its_own_variable(project: Path) -> None:
     assert check(project, database_service=database, database="none") == {}
 
 
+def test_sidecars_are_looked_at_where_they_run(project: Path) -> None:
+    sidecars = {"one": {"image": "nonesuch:1"}, "two": {"build": {"context": "gone"}}}
+    services = {"web": {"image": "mongo:8", "sidecars": sidecars}}
+    database = {"image": "mongo:8", "sidecars": {"one": {"image": "nonesuch:2"}}}
+    found = check(project, app_services=services, database_service=database, deploy_target="ecs")
+    assert set(found) == {
+        "app_services.web.sidecars.one.image",
+        "app_services.web.sidecars.two.build.context",
+        "database_service.sidecars.one.image",
+    }
+    assert check(project, app_services=services, database_service=database, deploy_target="dev") == {}
+
+
 def test_a_dockerfile_that_is_missing(project: Path) -> None:
     services = {"web": {"build": {"context": "web", "dockerfile": "Other"}}}
     assert list(check(project, app_services=services)) == ["app_services.web.build.dockerfile"]
@@ -153,6 +177,102 @@ def test_no_engine(project: Path) -> None:
 def test_a_registry_that_cannot_be_asked(project: Path) -> None:
     faults = check(project, engine=Machine(registry=False))
     assert "cannot be asked" in faults["database_service.image"]
+
+
+def test_alarms_have_limits_that_are_numbers_and_tell_who_can_be_told(project: Path) -> None:
+    topic = "arn:aws:sns:eu-central-1:123456789012:on-call"
+    good: dict[str, Any] = {
+        "alarms_limits": {"cpu": 80.5, "memory": None},
+        "alarms_notify": ["ops@example.com", topic],
+    }
+    assert check(project, **good) == {}
+    bad: dict[str, Any] = {
+        "alarms_limits": {"cpus": 80, "memory": "much", "target_errors": True},
+        "alarms_notify": ["ops", "https://example.com", 7],
+    }
+    assert list(check(project, **bad)) == [
+        "alarms_limits.cpus",
+        "alarms_limits.memory",
+        "alarms_limits.target_errors",
+        "alarms_notify[0]",
+        "alarms_notify[1]",
+        "alarms_notify[2]",
+    ]
+
+
+class TestPlatform:
+    """Images are for the processors that run them."""
+
+    @pytest.mark.parametrize(
+        ("held", "offered", "mirror", "found"),
+        [
+            ("", ("amd64", "arm64"), False, ""),
+            ("", ("arm64",), False, "mongo:8 is for arm64"),
+            # Nobody says: the run finds out.
+            ("", (), False, ""),
+            ("amd64", (), False, ""),
+            # What was pulled here for this machine does not tell what the tag holds; what is copied does.
+            ("arm64", ("amd64", "arm64"), False, ""),
+            ("arm64", ("amd64", "arm64"), True, "mongo:8 is for arm64"),
+        ],
+    )
+    def test_a_named_image(
+        self, project: Path, held: str, offered: tuple[str, ...], mirror: bool, found: str
+    ) -> None:
+        engine = Machine(held=held, offered=offered)
+        faults = check(project, engine=engine, images_mirror=mirror)
+        assert faults == ({"database_service.image": found} if found else {})
+
+    def test_a_developer_s_machine_may_emulate_another(self, project: Path) -> None:
+        engine = Machine(offered=("arm64",))
+        assert check(project, engine=engine, deploy_target="dev", app_production=False) == {}
+
+    @pytest.mark.parametrize(("runs", "faults"), [("amd64", []), ("arm64", ["images_platform"]), ("", [])])
+    def test_tasks(self, project: Path, runs: str, faults: list[str]) -> None:
+        assert list(check(project, task_architecture=runs)) == faults
+
+
+class TestWayToImages:
+    """Tasks without a way out pull from ECR of their region alone."""
+
+    OURS = "123456789012.dkr.ecr.eu-central-1.amazonaws.com"
+
+    def endpoints(self, project: Path, image: str = "mongo:8", **changes: Any) -> dict[str, str]:
+        database = {**environment()["database_service"], "image": image}
+        private = {"deploy_target": "ecs", "network_private": "endpoints"}
+        return check(project, database_service=database, **{**private, **changes})
+
+    def test_an_image_of_another_registry_is_out_of_reach(self, project: Path) -> None:
+        (problem,) = self.endpoints(project).values()
+        assert problem.startswith("mongo:8, of docker.io")
+        assert list(self.endpoints(project, app_name="Goals")) == ["app_name", "database_service.image"]
+
+    @pytest.mark.parametrize(
+        ("registry", "reached"),
+        [
+            (OURS, True),
+            ("123456789012.dkr-ecr.eu-central-1.on.aws", True),
+            ("123456789012.dkr.ecr.eu-west-1.amazonaws.com", False),
+            ("public.ecr.aws", False),
+        ],
+    )
+    def test_which_registries_are_within_reach(self, project: Path, registry: str, reached: bool) -> None:
+        assert (self.endpoints(project, f"{registry}/mongo:8") == {}) is reached
+
+    @pytest.mark.parametrize(
+        "changes", [{"images_mirror": True}, {"network_private": "nat"}, {"deploy_target": "ec2"}]
+    )
+    def test_what_reaches_it(self, project: Path, changes: dict[str, Any]) -> None:
+        assert self.endpoints(project, **changes) == {}
+
+    @pytest.mark.parametrize(
+        "changes", [{}, {"images_mirror": True, "app_services": {"web": {"image": f"{OURS}/mongo:8"}}}]
+    )
+    def test_images_pushed_to_another_registry_are_out_of_reach(
+        self, project: Path, changes: dict[str, Any]
+    ) -> None:
+        image = f"{self.OURS}/mongo:8"
+        assert list(self.endpoints(project, image, images_ecr=False, **changes)) == ["images_ecr"]
 
 
 @pytest.mark.parametrize("services", [None, [], "web", {"web": None}, {"web": {"build": 1, "secrets": [1]}}])
@@ -283,6 +403,85 @@ class TestAws:
         )
         wanted = {"instance_type": "t3.small", "architecture": "amd64"}
         assert bool(list(preflight_aws.check_instance_type(wanted, {}, lambda _: ec2.client))) == faulty
+
+    @pytest.mark.parametrize(
+        ("status", "faulty"), [("ACTIVE", False), ("INACTIVE", False), ("DEPROVISIONING", True)]
+    )
+    def test_a_cluster_that_is_being_deleted(self, status: str, faulty: bool) -> None:
+        with Stubber(boto3.client("ecs", region_name="eu-central-1")) as ecs:
+            ecs.add_response(
+                "describe_clusters",
+                {"clusters": [{"clusterName": "goals-prod", "status": status}]},
+                {"clusters": ["goals-prod"]},
+            )
+            found = list(preflight_aws.check_cluster({"cluster": "goals-prod"}, {}, lambda _: ecs.client))
+        assert bool(found) == faulty
+        assert list(preflight_aws.check_cluster({"cluster": ""}, {}, lambda _: ecs.client)) == []
+
+    @pytest.mark.parametrize(
+        ("database", "desired", "names", "told"),
+        [
+            ("atlas", 1, [{"portName": "mongodb"}], "migrate_database.yml"),
+            ("atlas", 1, [], "migrate_database.yml"),
+            ("atlas", 0, [], ""),
+            ("container", 1, [], ""),
+            ("container", 0, [], "set database to atlas"),
+        ],
+    )
+    def test_a_database_without_the_environment_s_data(
+        self, database: str, desired: int, names: list[dict[str, str]], told: str
+    ) -> None:
+        ecs = boto3.client("ecs", region_name="eu-central-1")
+        connect = {"enabled": True, "services": names}
+        described = {
+            "serviceName": "mongodb",
+            "status": "ACTIVE",
+            "desiredCount": desired,
+            "deployments": [{"status": "PRIMARY", "serviceConnectConfiguration": connect}],
+        }
+        wanted = environment(
+            deploy_target="ecs", database=database, cluster="goals-prod", database_change=False
+        )
+        with Stubber(ecs) as stub:
+            stub.add_response(
+                "describe_services",
+                {"services": [described]},
+                {"cluster": "goals-prod", "services": ["mongodb"], "include": ["TAGS"]},
+            )
+            faults = list(preflight_aws.check_database(wanted, {}, lambda _: ecs))
+        assert [told in fault.remedy for fault in faults] == ([True] if told else [])
+
+    def test_a_database_that_may_change_is_not_asked_for(self) -> None:
+        wanted = environment(deploy_target="ecs", database="atlas", database_change=True)
+        with Stubber(boto3.client("ecs", region_name="eu-central-1")) as stub:
+            assert list(preflight_aws.check_database(wanted, {}, lambda _: stub.client)) == []
+
+    def test_every_permission_that_looking_needs_and_is_missing_is_named_at_once(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        class Denying:
+            def get_caller_identity(self) -> None:
+                """Let everybody know who they are."""
+
+            def __getattr__(self, operation: str) -> Any:
+                def deny(**_params: Any) -> None:
+                    raise ClientError({"Error": {"Code": "AccessDenied", "Message": "no"}}, operation)
+
+                return deny
+
+        monkeypatch.setattr(preflight_aws, "clients", lambda *_: lambda _service: Denying())
+        looked_up = environment(
+            references={"web": {"KEY": "ssm:goals/key"}},
+            secrets_generate={},
+            machine_image={"id": "ami-1", "name": "", "owners": []},
+            instance_type="t3.small",
+            cluster="goals-prod",
+        )
+        faults = preflight_aws.check(looked_up, {}, 1)
+        denied = ("get_parameters", "describe_images", "describe_instance_types", "describe_clusters")
+        for fault, operation in zip(faults, denied, strict=True):
+            assert operation in fault.problem
+            assert "AccessDenied" in fault.problem
 
     def test_an_instance_type_that_the_region_lacks(self, ec2: Stubber) -> None:
         ec2.add_client_error("describe_instance_types", "InvalidInstanceType")

@@ -5,6 +5,7 @@ from typing import Any
 
 import boto3
 import pytest
+from botocore.exceptions import ClientError
 from botocore.stub import ANY, Stubber
 
 from plugins.module_utils.faults import Faults, render
@@ -21,6 +22,10 @@ from plugins.module_utils.secret_values import Result, Stores, collect, missing
 HUSH = "the-value-itself"
 
 
+#: Secrets Manager's are of 32 characters at least.
+VERSION = "7f3c0d2e-9a51-4a7b-8f1e-0c6d5b4a3210"
+
+
 class Aws:
     """Both stores, answering what a test has put in."""
 
@@ -33,8 +38,12 @@ class Aws:
         self.ssm.activate()
         self.stores = Stores(lambda: SecretsManager(manager), lambda: ParameterStore(parameters))
 
-    def holds(self, name: str, value: str) -> None:
-        self.manager.add_response("get_secret_value", {"SecretString": value}, {"SecretId": name})
+    def holds(self, name: str, value: str, **asked: str) -> None:
+        self.manager.add_response(
+            "get_secret_value",
+            {"SecretString": value, "VersionId": f"{VERSION}{asked.get('VersionId', '')}"},
+            {"SecretId": name, **asked},
+        )
 
     def described(self, name: str, **more: Any) -> None:
         self.manager.add_response("describe_secret", {"Name": name, **more}, {"SecretId": name})
@@ -45,7 +54,7 @@ class Aws:
     def parameter(self, *names: str, found: dict[str, str], decrypt: bool = True) -> None:
         self.ssm.add_response(
             "get_parameters",
-            {"Parameters": [{"Name": name, "Value": value} for name, value in found.items()]},
+            {"Parameters": [{"Name": name, "Value": value, "Version": 3} for name, value in found.items()]},
             {"Names": list(names), "WithDecryption": decrypt},
         )
 
@@ -77,6 +86,18 @@ def test_each_secret_is_read_once(aws: Aws) -> None:
         "api": {"URL": "mongodb://x", "PORT": "27017", "KEY": "k"},
         "worker": {"URL": "mongodb://x"},
     }
+
+
+def test_versions_are_told_and_former_ones_are_read(aws: Aws) -> None:
+    references = {"api": {"URL": "secretsmanager:db#url", "KEY": "ssm:key"}}
+    aws.holds("db", json.dumps({"url": "new"}))
+    aws.parameter("key", found={"key": "new"})
+    assert read(aws, references).versions == {"secretsmanager:db": VERSION, "ssm:key": "3"}
+
+    aws.holds("db", json.dumps({"url": "old"}), VersionId=VERSION)
+    aws.parameter("key:2", found={"key": "old"})
+    former = read(aws, references, versions={"secretsmanager:db": VERSION, "ssm:key": "2"})
+    assert former.values == {"api": {"URL": "old", "KEY": "old"}}
 
 
 def test_more_parameters_than_one_call_takes(aws: Aws) -> None:
@@ -112,7 +133,7 @@ class TestGenerate:
         aws.lacks("session", "describe_secret")
         aws.manager.add_response(
             "create_secret",
-            {},
+            {"VersionId": VERSION},
             {
                 "Name": "session",
                 "SecretString": ANY,
@@ -162,6 +183,14 @@ class TestRefused:
     def test_access_denied_names_what_to_allow(self, aws: Aws) -> None:
         aws.manager.add_client_error("get_secret_value", "AccessDeniedException", "not authorized")
         with pytest.raises(Faults, match="GetSecretValue"):
+            read(aws, {"api": {"A": "secretsmanager:db"}})
+
+    @pytest.mark.parametrize(
+        ("code", "status"), [("ThrottlingException", 400), ("InternalServiceError", 500)]
+    )
+    def test_a_fault_of_awss_own_is_none_of_the_secret(self, aws: Aws, code: str, status: int) -> None:
+        aws.manager.add_client_error("get_secret_value", code, "later", status)
+        with pytest.raises(ClientError, match=code):
             read(aws, {"api": {"A": "secretsmanager:db"}})
 
     def test_binary_secrets(self, aws: Aws) -> None:

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 
 OURS = {"slipway_app": "goals", "slipway_environment": "prod"}
 ARN = "arn:aws:elasticloadbalancing:eu-central-1:123456789012:targetgroup/goals-prod-api/0123456789abcdef"
+BALANCER = (
+    "arn:aws:elasticloadbalancing:eu-central-1:123456789012:loadbalancer/app/goals-prod/50dc6c495c0c9188"
+)
 HEALTH = {
     "path": "/-/health/api",
     "interval": 5,
@@ -136,6 +139,7 @@ def described_group(name: str = "goals-prod-api", vpc: str = "vpc-1", arn: str =
         "HealthyThresholdCount": 2,
         "UnhealthyThresholdCount": 3,
         "Matcher": {"HttpCode": "200-399"},
+        "LoadBalancerArns": [BALANCER],
     }
 
 
@@ -176,6 +180,7 @@ class TestFind:
         found = groups.find(["goals-prod-api"])
         assert found == {"goals-prod-api": GROUP}
         assert found["goals-prod-api"].arn == ARN
+        assert found["goals-prod-api"].load_balancers == (BALANCER,)
 
     def test_refuses_a_wanted_name_that_is_somebody_else_s(self, stub: Stubber, groups: TargetGroups) -> None:
         stub.add_response("describe_target_groups", {"TargetGroups": [described_group(vpc="vpc-2")]})

@@ -1,5 +1,6 @@
 """The load balancer as AWS describes it."""
 
+import json
 from typing import Any
 
 import pytest
@@ -7,6 +8,7 @@ import pytest
 from tests.e2e.environment import aws
 
 STACK = "goals-load-balancer"
+DOMAIN = "shop.load-balancer.example"
 
 
 @pytest.fixture(scope="module")
@@ -18,6 +20,20 @@ def elb() -> Any:
 def balancer(elb: Any) -> Any:
     (found,) = elb.describe_load_balancers(Names=[STACK])["LoadBalancers"]
     return found
+
+
+@pytest.fixture(scope="module")
+def listeners(elb: Any, balancer: Any) -> dict[int, Any]:
+    found = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
+    return {listener["Port"]: listener for listener in found}
+
+
+@pytest.fixture(scope="module")
+def records() -> dict[str, Any]:
+    route53 = aws("route53")
+    (zone,) = route53.list_hosted_zones_by_name(DNSName="load-balancer.example")["HostedZones"]
+    found = route53.list_resource_record_sets(HostedZoneId=zone["Id"])["ResourceRecordSets"]
+    return {record["Name"]: record for record in found}
 
 
 @pytest.fixture(scope="module")
@@ -55,13 +71,40 @@ def test_it_drops_invalid_headers(elb: Any, balancer: Any) -> None:
     assert attributes["deletion_protection.enabled"] == "false"
 
 
-def test_rules_follow_the_routes(elb: Any, balancer: Any, groups: dict[str, Any]) -> None:
-    (listener,) = elb.describe_listeners(LoadBalancerArn=balancer["LoadBalancerArn"])["Listeners"]
-    assert (listener["Port"], listener["Protocol"]) == (80, "HTTP")
+def test_it_writes_its_access_logs_into_a_bucket_of_their_own(elb: Any, balancer: Any) -> None:
+    answer = elb.describe_load_balancer_attributes(LoadBalancerArn=balancer["LoadBalancerArn"])
+    attributes = {each["Key"]: each["Value"] for each in answer["Attributes"]}
+    assert attributes["access_logs.s3.enabled"] == "true"
+    assert attributes["access_logs.s3.bucket"] == f"{STACK}-logs"
+    policy = json.loads(aws("s3").get_bucket_policy(Bucket=f"{STACK}-logs")["Policy"])
+    (writes,) = [each for each in policy["Statement"] if each["Action"] == "s3:PutObject"]
+    assert writes["Principal"] == {"Service": "logdelivery.elasticloadbalancing.amazonaws.com"}
+
+
+def test_its_domain_leads_to_it_and_has_a_certificate(
+    balancer: Any, listeners: dict[int, Any], records: dict[str, Any]
+) -> None:
+    assert records[f"{DOMAIN}."]["AliasTarget"]["DNSName"].rstrip(".") == balancer["DNSName"]
+    (attached,) = listeners[443]["Certificates"]
+    certificate = aws("acm").describe_certificate(CertificateArn=attached["CertificateArn"])["Certificate"]
+    assert (certificate["DomainName"], certificate["Status"]) == (DOMAIN, "ISSUED")
+    (proof,) = certificate["DomainValidationOptions"]
+    assert proof["ResourceRecord"]["Name"] in records
+
+
+def test_everybody_is_sent_from_port_80_to_443(elb: Any, listeners: dict[int, Any]) -> None:
+    assert {port: each["Protocol"] for port, each in listeners.items()} == {80: "HTTP", 443: "HTTPS"}
+    assert "TLS13" in listeners[443]["SslPolicy"]
+    (rule,) = elb.describe_rules(ListenerArn=listeners[80]["ListenerArn"])["Rules"]
+    redirect = rule["Actions"][0]["RedirectConfig"]
+    assert (redirect["Protocol"], redirect["Port"], redirect["StatusCode"]) == ("HTTPS", "443", "HTTP_301")
+
+
+def test_rules_follow_the_routes(elb: Any, listeners: dict[int, Any], groups: dict[str, Any]) -> None:
     names = {group["TargetGroupArn"]: name for name, group in groups.items()}
     rules = {
         rule["Priority"]: (rule["Conditions"], rule["Actions"][0])
-        for rule in elb.describe_rules(ListenerArn=listener["ListenerArn"])["Rules"]
+        for rule in elb.describe_rules(ListenerArn=listeners[443]["ListenerArn"])["Rules"]
     }
     paths = {key: conditions[0]["Values"] for key, (conditions, _action) in rules.items() if conditions}
     assert paths == {"100": ["/goals", "/goals/*", "/version"], "200": ["/*"]}

@@ -7,21 +7,25 @@
 //   GET /env/NAME    the value of an environment variable, 404 without it
 //   GET /crash       ends the process with exit code 42 after the answer
 //
-// EXIT_AT_START=N ends it before it listens; IGNORE_SIGTERM=true lets it be killed.
+// EXIT_AT_START=N ends it before it listens; IGNORE_SIGTERM=true lets it be killed; FAIL_EVERY=N answers each Nth
+// request for / with 500.
 import { createServer } from "node:http";
 import { hostname } from "node:os";
 import { setTimeout as sleep } from "node:timers/promises";
 
 const { PORT = "8000", VERSION = "1", APP_VERSION, GREETING = "Hello from version" } = process.env;
-const { HEALTH_STATUS = "200", EXIT_AT_START, IGNORE_SIGTERM } = process.env;
+const { HEALTH_STATUS = "200", EXIT_AT_START, IGNORE_SIGTERM, FAIL_EVERY } = process.env;
 
 // Longer than any proxy in front keeps an idle connection: the proxy must be the one to close it.
 const KEEP_ALIVE_MS = 120_000;
 
 const identity = () => ({ version: VERSION, release: APP_VERSION ?? null, container: hostname() });
 
+let asked = 0;
+const failing = () => FAIL_EVERY && ++asked % Number(FAIL_EVERY) === 0;
+
 const pages = {
-  "/": () => [200, `${GREETING} ${VERSION}\n`],
+  "/": () => (failing() ? [500, "as FAIL_EVERY says\n"] : [200, `${GREETING} ${VERSION}\n`]),
   "/health": () => [Number(HEALTH_STATUS), "health\n"],
   "/version": () => [200, identity()],
   "/slow": async (query) => {

@@ -1,0 +1,190 @@
+"""The controller's modules in warm processes: as in the plain interpreter, seen from inside a module."""
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WARM = "{{ lookup('ansible.builtin.env', 'SLIPWAY_PYTHON') }}"
+OR_PLAIN = f"{{{{ lookup('ansible.builtin.env', 'SLIPWAY_PYTHON') or '{sys.executable}' }}}}"
+
+
+class Play:
+    """A play of the module `report` on localhost, in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def command(self, *tasks: dict[str, Any], interpreter: str = WARM) -> list[str]:
+        """Write the playbook of the tasks and return the command that runs it."""
+        playbook = self.folder / "play.yml"
+        playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
+        variables = {
+            "ansible_connection": "local",
+            "ansible_python_interpreter": interpreter,
+        }
+        return [
+            str(ROOT / ".venv/bin/ansible-playbook"),
+            "--inventory=localhost,",
+            f"--extra-vars={json.dumps(variables)}",
+            str(playbook),
+        ]
+
+    def environment(self, **variables: str) -> dict[str, str]:
+        """Return the environment of a run, with this project's settings."""
+        plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        library = {"ANSIBLE_LIBRARY": str(ROOT / "tests/runs/warm")}
+        return plain | library | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | variables
+
+    def run(
+        self, *tasks: dict[str, Any], interpreter: str = WARM, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the tasks."""
+        return self.start(self.command(*tasks, interpreter=interpreter), **variables)
+
+    def start(self, command: list[str], **variables: str) -> subprocess.CompletedProcess[str]:
+        """Run a command; both streams are in the output."""
+        return subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment(**variables),
+            umask=0o027,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    def report(self, name: str, **keywords: Any) -> dict[str, Any]:
+        """Describe a task that writes the report `name`."""
+        options = keywords.pop("options", {})
+        return {"report": {"path": str(self.folder / name), **options}, **keywords}
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Return what a report says."""
+        found: dict[str, Any] = json.loads((self.folder / name).read_text())
+        return found
+
+
+@pytest.fixture
+def play(tmp_path: Path) -> Play:
+    return Play(tmp_path)
+
+
+def test_modules_are_forks_of_one_warm_process_that_ends_with_the_run(play: Play) -> None:
+    run = play.run(play.report("a"), play.report("b"))
+    assert run.returncode == 0, run.stdout
+    first, second = play.read("a"), play.read("b")
+    assert first["warm"]
+    assert first["parent"] == second["parent"]
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{first['parent']}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{first['parent']}").exists()
+
+
+def test_a_source_is_compiled_once_for_all_modules(play: Play) -> None:
+    run = play.run(play.report("a"), play.report("b"), play.report("c"))
+    assert run.returncode == 0, run.stdout
+    assert "timeout.py" in play.read("a")["compiled"]
+    assert play.read("c")["compiled"] == []
+
+
+def test_a_module_finds_itself_where_the_plain_interpreter_would_be(play: Play) -> None:
+    tasks = [play.report("found", environment={"COLOUR": "green"})]
+    assert play.run(*tasks).returncode == 0
+    warm = play.read("found")
+    assert play.run(*tasks, interpreter=sys.executable).returncode == 0
+    plain = play.read("found")
+    assert warm.pop("warm")
+    assert not plain.pop("warm")
+    for found in (warm, plain):
+        found.pop("parent")
+        found.pop("compiled")
+    assert warm == plain
+    assert warm["umask"] == 0o027
+    assert warm["colour"] == "green"
+
+
+def test_check_mode_and_a_large_result_come_through(play: Play) -> None:
+    large = play.report("large", options={"size": 3_000_000}, register="large", check_mode=True)
+    told = {"ansible.builtin.assert": {"that": "large.output | length == 3000000"}}
+    run = play.run(large, told)
+    assert run.returncode == 0, run.stdout[-3000:]
+    assert play.read("large")["check_mode"]
+
+
+@pytest.mark.parametrize("end", ["kill", "exit"])
+def test_a_module_that_ends_without_a_result_is_reported_as_by_the_plain_interpreter(
+    play: Play, end: str
+) -> None:
+    reports = []
+    for interpreter in (WARM, sys.executable):
+        run = play.run(play.report("end", options={"end": end}), interpreter=interpreter)
+        assert run.returncode != 0
+        reports.append(re.findall(r"rc: .*|module_stderr: .*", run.stdout))
+    assert reports[0]
+    assert reports[0] == reports[1]
+
+
+def test_a_module_ends_after_the_threads_that_it_started(play: Play) -> None:
+    assert play.run(play.report("threads", options={"end": "thread"})).returncode == 0
+    assert (play.folder / "threads").read_text() == "the thread ended"
+
+
+def test_what_only_a_plain_interpreter_can_do_is_left_to_it(play: Play) -> None:
+    run = play.run(
+        play.report("async", **{"async": 20, "poll": 1}),
+        play.report("python", environment={"PYTHONUNBUFFERED": "1"}),
+        play.report("warm"),
+    )
+    assert run.returncode == 0, run.stdout
+    assert [play.read(name)["warm"] for name in ("async", "python", "warm")] == [False, False, True]
+
+
+def test_without_a_server_modules_run_as_ever_and_a_warning_says_so_once(play: Play) -> None:
+    # No kernel reads so long a first line of a script.
+    long = play.folder / ("x" * 250)
+    long.symlink_to(ROOT / ".venv")
+    tasks = play.command(play.report("a"), play.report("b"), interpreter=OR_PLAIN)
+    run = play.start([str(long / "bin/python"), *tasks])
+    assert run.returncode == 0, run.stdout
+    assert run.stdout.count("without a warm process") == 1
+    assert not play.read("a")["warm"]
+
+
+def test_one_setting_turns_it_off(play: Play) -> None:
+    run = play.run(play.report("a"), interpreter=OR_PLAIN, SLIPWAY_WARM_MODULES="false")
+    assert run.returncode == 0, run.stdout
+    assert not play.read("a")["warm"]
+
+
+def test_a_killed_run_leaves_no_server(play: Play) -> None:
+    pause = {"ansible.builtin.pause": {"seconds": 60}}
+    with subprocess.Popen(
+        play.command(play.report("a"), pause),
+        cwd=play.folder,
+        env=play.environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+    ) as run:
+        deadline = time.monotonic() + 30
+        while not (play.folder / "a").exists() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        time.sleep(0.5)
+        server = play.read("a")["parent"]
+        run.send_signal(signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{server}").exists()
