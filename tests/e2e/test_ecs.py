@@ -53,13 +53,16 @@ def alarms(shop: Environment) -> dict[str, Any]:
     return {alarm["AlarmName"]: alarm for alarm in found}
 
 
+def tasks(shop: Environment) -> list[dict[str, Any]]:
+    """Return the service's tasks as ECS describes them."""
+    ecs = aws("ecs")
+    found = ecs.list_tasks(cluster=shop.stack, serviceName="web")["taskArns"]
+    return list(ecs.describe_tasks(cluster=shop.stack, tasks=found)["tasks"])
+
+
 def running(shop: Environment) -> list[str]:
     """Return the revision of each task that runs."""
-    ecs = aws("ecs")
-    tasks = ecs.list_tasks(cluster=shop.stack, serviceName="web")["taskArns"]
-    return [
-        task["taskDefinitionArn"] for task in ecs.describe_tasks(cluster=shop.stack, tasks=tasks)["tasks"]
-    ]
+    return [task["taskDefinitionArn"] for task in tasks(shop)]
 
 
 def test_a_second_run_changes_nothing_and_the_plan_says_so(shop: Environment) -> None:
@@ -205,9 +208,12 @@ def test_a_service_has_its_sidecars_beside_it_and_they_go_back_with_it(
     shop.release(with_sidecars(context)).succeeded()
     before = running(shop)
     assert greeting() == passed_on
-    logs = aws("logs").describe_log_streams(logGroupName=f"/slipway/{shop.stack}")["logStreams"]
-    # One of the gate, and one of the service.
-    assert [each["logStreamName"].split("/")[:2] for each in logs].count(["web", "first"]) == 2
+    served = {task["taskArn"].rpartition("/")[2] for task in tasks(shop)}
+    logs = aws("logs").describe_log_streams(
+        logGroupName=f"/slipway/{shop.stack}", logStreamNamePrefix="web/first/"
+    )["logStreams"]
+    prepared = {each["logStreamName"].rpartition("/")[2] for each in logs}
+    assert served < prepared, "it ran in the service's task, and in the gate's"
     assert shop.deploy("--check", "--diff").succeeded().changed() == {}
     ill = {"PORT": 9000, "HEALTH_STATUS": 500}
     failed = shop.release(with_sidecars(context, environment=ill))
