@@ -41,7 +41,9 @@ def shop(tmp_path_factory: pytest.TempPathFactory, context: Path) -> Iterator[En
             "alarms_roll_back": True,
         },
     )
-    environment.deploy().succeeded()
+    first = environment.deploy().succeeded()
+    # Of the proxy, which is in front of hosts, there is nothing.
+    assert re.findall(r"^What changed: (.*)$", first.output, re.MULTILINE) == ["web"]
     yield environment
     environment.destroy()
     assert alarms(environment) == {}

@@ -133,6 +133,15 @@ def test_the_stage_with_two_containers_keeps_its_data_and_a_second_run_changes_n
     assert BEFORE.play("deploy.yml", "--check", "--diff").succeeded().changed() == {}
 
 
+def test_a_service_is_made_when_what_it_depends_on_is_steady(stage: None) -> None:
+    services = aws("ecs").describe_services(cluster=STACK, services=["backend", "mongodb"])["services"]
+    backend, database = sorted(services, key=lambda service: str(service["serviceName"]))
+    steady = [
+        event["createdAt"] for event in database["events"] if "reached a steady state" in event["message"]
+    ]
+    assert min(steady) <= backend["createdAt"]
+
+
 def test_the_next_stage_is_not_deployed_onto_data_that_were_not_moved(stage: None) -> None:
     run = AFTER.play("deploy.yml")
     assert run.returncode != 0

@@ -57,7 +57,7 @@ def secret_deleted(world: World) -> Iterator[Arguments]:
 
 @contextmanager
 def image_deleted(world: World) -> Iterator[Arguments]:
-    """Delete the image that was pushed last, also from this machine's engine, which is that of the tasks."""
+    """Delete the image that was pushed last, also where a release before has brought it."""
     repository = f"{world.app}/web"
     found = aws("ecr").describe_images(repositoryName=repository)["imageDetails"]
     newest = max(found, key=lambda image: str(image["imagePushedAt"]))
@@ -65,9 +65,10 @@ def image_deleted(world: World) -> Iterator[Arguments]:
     # BatchDeleteImage of the lab leaves the manifest where a pull finds it.
     url = f"http://{REGISTRY}/v2/{repository}/manifests/{digest}"
     urllib.request.urlopen(urllib.request.Request(url, method="DELETE"), timeout=10).close()
-    for name in (f":{tag}", f"@{digest}"):
-        # The engine may not have it.
-        subprocess.run(["docker", "rmi", "--force", f"{REGISTRY}/{repository}{name}"], check=False)
+    remove, names = ["docker", "rmi", "--force"], (f"{repository}:{tag}", f"{repository}@{digest}")
+    subprocess.run([*remove, *(f"{REGISTRY}/{name}" for name in names)], check=True)
+    if world.target == "ec2":
+        world.environment.on_hosts(" ".join([*remove, *(f"{world.registry}/{name}" for name in names)]))
     yield ()
 
 
