@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
@@ -80,8 +81,8 @@ class Target:
 class Benchmark:
     """What is compared.
 
-    `scale` names what there is more or less of, `option` is the command line's word for it, `sizes` are how many
-    unless that says otherwise. `floor` is the contender that nobody can beat.
+    `scale` names what there is more or less of, `option` is the command line's word for it, `sizes` are how
+    many unless that says otherwise. `floor` is the contender that nobody can beat.
     """
 
     name: str
@@ -230,7 +231,7 @@ def table(found: Mapping[str, Any]) -> str:
             ]
             rows.append("| " + " | ".join(str(cell) for cell in cells) + " |")
     verdicts = [
-        f"{'met' if each['met'] else 'MISSED'}: {each['claim']}: {each['measured']:g}, at most {each['limit']:g}"
+        f"{'met' if each['met'] else 'MISSED'}: {each['claim']}: {each['measured']:g} of {each['limit']:g}"
         for each in found["targets"]
     ]
     return "\n".join([*rows, "", *verdicts])
@@ -241,7 +242,8 @@ Sizes = Generator[tuple[int, list[Contender]]]
 
 def run(
     benchmark: Benchmark,
-    sizes: Sizes,
+    sizes: Callable[[Sequence[int]], Sizes],
+    counts: Sequence[int],
     runs: int,
     *,
     only: Sequence[str] = (),
@@ -253,17 +255,17 @@ def run(
         AssertionError: a check did not hold; nothing was written.
     """
     points: Points = []
-    # Whatever happens, what the generator made is removed.
-    with contextlib.closing(sizes):
-        for size, contenders in sizes:
+    # Whatever happens, what it made is removed, which may fail only after the results are written.
+    with contextlib.closing(sizes(counts)) as made:
+        for size, contenders in itertools.islice(made, len(counts)):
             taking_part = [each for each in contenders if not only or each.name in only]
             figures = measure(taking_part, runs, memory=benchmark.memory)
             points.append({"size": size, "contenders": figures, "ratios": ratios(figures)})
-    found = document(benchmark, runs, points)
-    drawing = plot.draw(found, floor=benchmark.floor)
-    results.mkdir(exist_ok=True)
-    (results / f"{benchmark.name}.json").write_text(json.dumps(found, indent=2) + "\n")
-    (results / f"{benchmark.name}.svg").write_text(drawing)
+        found = document(benchmark, runs, points)
+        drawing = plot.draw(found, floor=benchmark.floor)
+        results.mkdir(exist_ok=True)
+        (results / f"{benchmark.name}.json").write_text(json.dumps(found, indent=2) + "\n")
+        (results / f"{benchmark.name}.svg").write_text(drawing)
     return found
 
 
@@ -288,6 +290,6 @@ def main(benchmark: Benchmark, sizes: Callable[[Sequence[int]], Sizes], about: s
         "--only", nargs="+", default=[], metavar="NAME", help="let these contenders alone run"
     )
     options = parser.parse_args()
-    found = run(benchmark, sizes(sorted(options.sizes)), options.runs, only=options.only)
+    found = run(benchmark, sizes, sorted(options.sizes), options.runs, only=options.only)
     print(table(found))
     return 0 if all(each["met"] for each in found["targets"]) else MISSED
