@@ -4,9 +4,9 @@
 
 The same hosts and the same application, each contender with containers of its own beside those of the others;
 the image is in the registry and on no host. Slipway releases behind its proxy and health gate. Kamal has no
-proxy here, since its image is in no registry that the lab reaches, and a readiness delay of 0: it sees that the
-container runs. By ssh, a script on each host pulls, runs, asks until the new container is healthy, and stops
-the old one.
+proxy here, since its image is in no registry that the lab reaches, and a readiness delay of 0: it sees that
+the container runs. By ssh, a script on each host pulls, runs, asks until the new container is healthy, and
+stops the old one.
 """
 
 import os
