@@ -1,4 +1,4 @@
-"""What the benchmarks take for the least effort does the work, and fails where it is not done."""
+"""What the benchmarks deploy is valid; what they take for the least effort does the work, or fails."""
 
 import json
 from typing import Any
@@ -6,7 +6,11 @@ from typing import Any
 import boto3
 import pytest
 
+from bench import ecs_release as ecs_new
+from bench import ecs_unchanged as ecs_same
+from bench import environments, hosts_release, hosts_unchanged
 from bench.floors import aws_unchanged, ecs_release, ecs_unchanged
+from plugins.module_utils.model import validate
 
 
 def client(service: str) -> Any:
@@ -137,3 +141,21 @@ def test_what_is_in_place_is_read_and_counted(
     ones = ("vpcs", "internet gateways", "listeners", "target groups", "services", "task definitions")
     assert {found[kind] for kind in (*ones, "clusters", "log groups", "records")} == {1}
     assert (found["subnets"], found["roles"], found["images"]) == (2, 3, 0)
+
+
+DESCRIBED = {
+    "ecs": environments.ecs_services({f"s{number}": "slipway-bench/app:0a1b2c-1" for number in range(1, 31)}),
+    "hosts_unchanged": hosts_unchanged.services(),
+    "hosts_release": dict(hosts_release.services("slipway-bench/app:0a1b2c-1")),
+}
+
+
+@pytest.mark.parametrize("name", DESCRIBED)
+def test_what_the_benchmarks_deploy_is_a_valid_application(name: str) -> None:
+    target = "ecs" if name == "ecs" else "ec2"
+    assert validate(DESCRIBED[name], production=True, deploy_target=target, origins={}) == []
+
+
+def test_no_two_benchmarks_share_an_environment() -> None:
+    apps = [ecs_same.APP, ecs_new.APP, hosts_unchanged.APP, hosts_release.APP]
+    assert len(set(apps)) == len(apps)
