@@ -3,4 +3,4 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 tools/demo-down.sh --images
-rm -rf .venv lab/.venv .cache .slipway .mypy_cache .ruff_cache .pytest_cache
+rm -rf .venv lab/.venv bench/.venv .cache .slipway .mypy_cache .ruff_cache .pytest_cache

@@ -95,7 +95,7 @@ class Environment:
     def __init__(self, folder: Path, *, app: str, name: str, variables: Mapping[str, Any]) -> None:
         self.stack = f"{app}-{name}"
         self.inventory = folder / name
-        self._state = ROOT / ".slipway" / self.stack
+        self.state = ROOT / ".slipway" / self.stack
         (self.inventory / "group_vars").mkdir(parents=True)
         shutil.copy(ROOT / "inventories/local/group_vars/lab.yml", self.inventory / "group_vars/lab.yml")
         localhost = {
@@ -117,17 +117,17 @@ class Environment:
         self.variables = dict(variables)
         self._write(f"group_vars/{self.inventory.name}.yml", variables)
 
-    def run(self, command: str, *arguments: str) -> Run:
+    def run(self, command: str, *arguments: str, **environment: str) -> Run:
         """Run an Ansible command with this inventory from the checkout's root, as a user would."""
-        return ansible(command, *arguments, "-i", str(self.inventory))
+        return ansible(command, *arguments, "-i", str(self.inventory), **environment)
 
     def start(self, command: str, *arguments: str, output: int = subprocess.DEVNULL) -> subprocess.Popen[str]:
         """Start an Ansible command with this inventory; what it prints goes to a file descriptor."""
         return _started(command, *arguments, "-i", str(self.inventory), output=output)
 
-    def deploy(self, *arguments: str) -> Run:
+    def deploy(self, *arguments: str, **environment: str) -> Run:
         """Run deploy.yml."""
-        return self.run("ansible-playbook", "deploy.yml", *arguments)
+        return self.run("ansible-playbook", "deploy.yml", *arguments, **environment)
 
     def release(self, services: Mapping[str, Any], *arguments: str) -> Run:
         """Deploy services described anew; where that fails, the inventory says again what runs."""
@@ -177,4 +177,4 @@ class Environment:
     def destroy(self) -> None:
         """Remove all that was made, by the playbook that a user has for it."""
         self.run("ansible-playbook", "playbooks/destroy.yml", "-e", f"destroy={self.stack}").succeeded()
-        shutil.rmtree(self._state, ignore_errors=True)
+        shutil.rmtree(self.state, ignore_errors=True)
