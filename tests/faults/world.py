@@ -57,7 +57,8 @@ class World:
                 **VARIABLES[target],
                 "deploy_target": target,
                 "database": "none",
-                "app_services": self.services("1"),
+                # No image of another run's is in the registry for it, nor for those that follow.
+                "app_services": self.services(str(int(time.time()))),
                 "load_balancer_enabled": True,
                 "app_url": self.balancer,
                 # So long a run that was killed holds the next one up.
