@@ -104,7 +104,8 @@ def containers_run_as_their_definition_says(cloud: Cloud) -> None:
         "user": "1234",
         "entryPoint": ["sh", "-c"],
         "command": [
-            "id -u; cat /proc/1/comm; touch /x || echo read-only; df -m /scratch | tail -1; ulimit -n"
+            "exec 2>&1; id -u; cat /proc/1/comm; touch /x || echo read-only;"
+            " df -m /scratch | tail -1; ulimit -n"
         ],
         "readonlyRootFilesystem": True,
         "linuxParameters": {
