@@ -15,7 +15,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.http_answers import Question, ask_all
+from ..module_utils.http_answers import QUESTION, Question, ask_all
 from ..module_utils.processes import Process, leave_behind
 from ..module_utils.release_failure import Failure
 from ..module_utils.route_probe import REQUEST_TIMEOUT, Probe
@@ -43,9 +43,8 @@ class ActionModule(ActionBase):
                 "questions": {
                     "type": "list",
                     "elements": "dict",
-                    "options": {"service": {"required": True}, "url": {"required": True}, "host": {}},
+                    "options": QUESTION,
                 },
-                "connect_to": {},
                 "validate_certs": {"type": "bool", "default": True},
                 "probe": {"type": "dict"},
                 "error_budget": {"type": "float", "default": 0},
@@ -59,10 +58,7 @@ class ActionModule(ActionBase):
         return _ended(arguments["probe"], arguments["error_budget"])
 
     def _begun(self, arguments: dict[str, Any]) -> dict[str, Any]:
-        questions = [
-            Question(each["service"], each["url"], each["host"] or "", arguments["connect_to"] or "")
-            for each in arguments["questions"]
-        ]
+        questions = [Question(**each) for each in arguments["questions"]]
         outcomes = ask_all(questions, SEEN_BEFORE_SECONDS, 1, arguments["validate_certs"])
         questions = [outcome.question for outcome in outcomes if outcome.answer.good]
         dead = [outcome.question.url for outcome in outcomes if not outcome.answer.good]

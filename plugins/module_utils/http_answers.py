@@ -12,10 +12,20 @@ import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import urlsplit
 
 EXCERPT = 200
 ATTEMPT_SECONDS = 10.0
+
+
+#: How modules take a `Question`.
+QUESTION: dict[str, dict[str, Any]] = {
+    "service": {"required": True},
+    "url": {"required": True},
+    "host": {"default": ""},
+    "connect_to": {"default": ""},
+}
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.http_answers import Outcome, Question, ask_all, report
+from ..module_utils.http_answers import QUESTION, Outcome, Question, ask_all, report
 
 DOCUMENTATION = r"""
 module: http_answers
@@ -35,9 +35,11 @@ options:
       host:
         description: Host header and TLS server name, where they are not the URL's.
         type: str
-  connect_to:
-    description: Address and port to connect to, whatever the URLs say, for names that do not point there yet.
-    type: str
+        default: ""
+      connect_to:
+        description: Address and port to connect to, for a name that does not point there yet.
+        type: str
+        default: ""
   timeout:
     description: Seconds until all must have answered.
     type: int
@@ -95,9 +97,8 @@ def main() -> None:
                 "type": "list",
                 "elements": "dict",
                 "required": True,
-                "options": {"service": {"required": True}, "url": {"required": True}, "host": {}},
+                "options": QUESTION,
             },
-            "connect_to": {},
             "timeout": {"type": "int", "default": 60},
             "interval": {"type": "float", "default": 1},
             "validate_certs": {"type": "bool", "default": True},
@@ -105,10 +106,7 @@ def main() -> None:
         supports_check_mode=True,
     )
     params = module.params
-    questions = [
-        Question(each["service"], each["url"], each["host"] or "", params["connect_to"] or "")
-        for each in params["questions"]
-    ]
+    questions = [Question(**each) for each in params["questions"]]
     if module.check_mode:
         module.exit_json(changed=False, msg="Would ask " + ", ".join(question.url for question in questions))
     outcomes = ask_all(questions, params["timeout"], params["interval"], params["validate_certs"])

@@ -36,9 +36,11 @@ options:
       host:
         description: Host header and TLS server name, where they are not the URL's.
         type: str
-  connect_to:
-    description: Address and port to connect to, whatever the URLs say, for names that do not point there yet.
-    type: str
+        default: ""
+      connect_to:
+        description: Address and port to connect to, for a name that does not point there yet.
+        type: str
+        default: ""
   validate_certs:
     description: Whether the certificate must be trusted and fit the name.
     type: bool

@@ -43,6 +43,13 @@ def test_names_every_route_where_nobody_listens() -> None:
     assert "no answer from 127.0.0.1:1" in done.stdout
 
 
+def test_asks_a_host_at_its_own_address() -> None:
+    asked = '{"verify_load_balancer_enabled": false, "verify_hosts": ["127.0.0.1:1"], "verify_timeout": 1}'
+    done = converge("-e", asked)
+    assert "2 of 4 routes do not answer" in done.stdout
+    assert "http://127.0.0.1:1/index.html" in done.stdout
+
+
 def test_asks_nothing_in_check_mode() -> None:
     done = converge("-e", "verify_connect_to=127.0.0.1:1", "--check")
     assert done.returncode == 0, done.stdout
