@@ -21,8 +21,8 @@ description:
   - While a playbook runs, this callback offers an interpreter that hands each module to a fork of one process
     in which all of that is loaded already. Its path is the environment variable E(SLIPWAY_PYTHON), for use as
     C(ansible_python_interpreter) of localhost.
-  - The process is started with the playbook, loads what it holds at the first module, is reached by a socket
-    in a folder that only the user can enter, and ends with the run, however the run ends.
+  - The process is started with the playbook, loads what it holds while Ansible sets out, is reached by a
+    socket in a folder that only the user can enter, and ends with the run, however the run ends.
   - The filters of this collection are loaded with the playbook as well. Tasks run in forks of Ansible, each
     of which would load those that it uses.
   - Where it cannot be had (not on Linux, a path too long for a script's first line), a warning says so once

@@ -11,7 +11,8 @@ import re
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 from .ecs_api import SERVICES_AT_ONCE, batches, short_name
@@ -32,11 +33,13 @@ class Rollout:
 
     :param task_definition: ARN or family:revision
     :param deployment: id; without it any deployment of the revision counts
+    :param begun: whether something was asked of ECS just now, which it may not show yet
     """
 
     name: str
     task_definition: str
     deployment: str | None = None
+    begun: bool = True
 
     def is_in(self, deployment: Mapping[str, Any]) -> bool:
         """Whether this is what a deployment brings."""
@@ -89,6 +92,19 @@ def _rolled_back(rollout: Rollout, service: Mapping[str, Any], now: Mapping[str,
     return any(ROLLBACK.search(text) and (ours in text or "rolling back" in text) for text in said)
 
 
+def quiet_for(service: Mapping[str, Any], now: datetime | None) -> float:
+    """Seconds since ECS last had something to say of a service: of its deployments, or of a task or target.
+
+    :param now: AWS's time, which the machine that asks may not have; None where the answer did not tell it
+    """
+    changes = [event["createdAt"] for event in service.get("events", [])]
+    changes += [each.get("updatedAt", each.get("createdAt")) for each in service["deployments"]]
+    if now is None or not changes or None in changes:
+        return 0.0
+    seconds: float = (now - max(changes)).total_seconds()
+    return max(0.0, seconds)
+
+
 def target_groups(service: Mapping[str, Any]) -> list[list[str]]:
     """ARNs of a service's target groups: one for each load balancer, or two that take turns."""
     found = []
@@ -129,7 +145,8 @@ class Watch:
     """Watches rollouts of one cluster to their ends.
 
     :param interval: seconds between questions
-    :param stable_for: seconds that an end has to hold until it is believed
+    :param stable_for: seconds that an end has to hold until it is believed; where nothing was begun, they may
+        have gone by before
     :param timeout: seconds for all of them together
     :param tell: is called with every change that is seen
     """
@@ -166,7 +183,7 @@ class Watch:
         told: dict[str, Verdict] = {}
         ended: dict[str, Outcome] = {}
         while pending:
-            services = self._describe(list(pending))
+            services, aws_now = self._describe(list(pending))
             now = self.clock() - start
             for name, rollout in list(pending.items()):
                 service = services.get(name)
@@ -175,6 +192,8 @@ class Watch:
                     told[name] = verdict
                     self.timeline.append({"seconds": round(now, 1), "service": name, **vars(verdict)})
                     self.tell(self.timeline[-1])
+                if not rollout.begun and name not in held and service:
+                    held[name] = (verdict.state, now - quiet_for(service, aws_now))
                 state, since = held.get(name, ("", now))
                 held[name] = (verdict.state, since if state == verdict.state else now)
                 over = verdict.state != "in_progress" and now - held[name][1] >= self.stable_for
@@ -188,12 +207,15 @@ class Watch:
                 self.sleep(self.interval)
         return [ended[rollout.name] for rollout in rollouts]
 
-    def _describe(self, names: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    def _describe(self, names: Sequence[str]) -> tuple[dict[str, Mapping[str, Any]], datetime | None]:
+        """The services by name, and AWS's time when it told of the last of them."""
         found: dict[str, Mapping[str, Any]] = {}
+        said = None
         for some in batches(names, SERVICES_AT_ONCE):
             answer = self.ecs.describe_services(cluster=self.cluster, services=some)
             found.update({service["serviceName"]: service for service in answer["services"]})
-        return found
+            said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
+        return found, parsedate_to_datetime(said) if said else None
 
     def _with_targets(self, verdict: Verdict, service: Mapping[str, Any] | None) -> Verdict:
         if verdict.state != "completed" or service is None:

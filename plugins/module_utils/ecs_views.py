@@ -233,12 +233,16 @@ def task_statements(
 
 def rollouts(
     services: Mapping[str, Mapping[str, Any]], results: Iterable[Mapping[str, Any]]
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """Give what to watch of services as `ecs_services` gave them, by the results of ecs_service for some."""
-    deployments = {result["service"]["name"]: result["deployment"] for result in results}
     return [
-        {"name": name, "task_definition": services[name]["taskDefinition"], "deployment": deployment}
-        for name, deployment in deployments.items()
+        {
+            "name": result["service"]["name"],
+            "task_definition": services[result["service"]["name"]]["taskDefinition"],
+            "deployment": result["deployment"],
+            "begun": result["changed"],
+        }
+        for result in results
     ]
 
 

@@ -56,6 +56,13 @@ options:
           - Id of the deployment that shall bring it, as M(slipway.core.ecs_service) returns it.
           - Without it, any deployment of the revision counts.
         type: str
+      begun:
+        description:
+          - Whether something was asked of ECS just now.
+          - Where nothing was, and ECS has had nothing to say of the service for O(stable_for), an end is
+            believed at once.
+        type: bool
+        default: true
   timeout:
     description: Seconds for all rollouts together.
     type: int
@@ -206,6 +213,7 @@ def main() -> None:
                     "name": {"required": True},
                     "task_definition": {"required": True},
                     "deployment": {},
+                    "begun": {"type": "bool", "default": True},
                 },
             },
             "timeout": {"type": "int", "default": 900},

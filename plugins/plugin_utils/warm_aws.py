@@ -1,4 +1,4 @@
-"""What the warm server imports once, at its first module: all that modules of AWS import at every start."""
+"""What the warm server imports once, at its start: all that modules of AWS import at every one of theirs."""
 
 import _imp
 import contextlib
@@ -19,6 +19,9 @@ import boto3  # noqa: F401
 import botocore.exceptions
 import botocore.loaders
 import botocore.session
+
+#: Which services nearly every run talks to. Models of others are read when a module asks for them.
+SERVICES = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "s3", "sts")
 
 
 class PayloadFirst(list[str]):
@@ -71,6 +74,10 @@ class SharedLoader(botocore.loaders.Loader):
         # Which services there are takes a walk through the folders of all.
         for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
             self.list_available_services(kind)
+        self.learn(b"endpoints")
+        for service in SERVICES:
+            version = self.determine_latest_version(service, "service-2")
+            self.learn(f"{service}/{version}/service-2".encode())
 
     def load_data_with_path(self, name: str) -> Any:
         """Load a file of botocore's data, and say so where it was not read before the fork."""

@@ -96,7 +96,10 @@ class Server:
     def __init__(self, listener: socket.socket, parent: int) -> None:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
-        self._shared: Any = None
+        sys.path.append(str(Path(__file__).parent))
+        self._shared = importlib.import_module("warm_aws").warm_up()
+        sys.path.pop()
+        self._watch(self._shared.heard, self._shared.learn)
         self._watch(listener, self._accept)
         self._watch(os.pidfd_open(parent), self._end)
 
@@ -114,11 +117,6 @@ class Server:
 
     def _accept(self) -> None:
         connection, _ = self._listener.accept()
-        if self._shared is None:
-            sys.path.append(str(Path(__file__).parent))
-            self._shared = importlib.import_module("warm_aws").warm_up()
-            sys.path.pop()
-            self._watch(self._shared.heard, self._shared.learn)
         with contextlib.suppress(OSError, ValueError):
             self._start(connection)
             return

@@ -4,6 +4,7 @@ import copy
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, cast
 
@@ -484,7 +485,8 @@ class Ecs(Double):
             seen = [state for since, state in self.stages.get(name, []) if since <= self.now]
             if seen and seen[-1]:
                 found.append({**copy.deepcopy(seen[-1]), "serviceName": name})
-        return {"services": found}
+        date = format_datetime(NOW + timedelta(seconds=100 + self.now), usegmt=True)
+        return {"services": found, "ResponseMetadata": {"HTTPHeaders": {"date": date}}}
 
     def do_list_tasks(self, desiredStatus: str, **_params: Any) -> dict[str, Any]:
         return {"taskArns": [task["taskArn"] for task in self.tasks if task["lastStatus"] == desiredStatus]}
@@ -559,6 +561,29 @@ class TestWatch:
             (7, "in_progress"),
             (9, "completed"),
         ]
+
+    @pytest.mark.parametrize(
+        ("begun", "said", "seconds"),
+        [
+            pytest.param(False, 90, 0, id="as it has been for long"),
+            pytest.param(False, 98, 1, id="the rest of the time is waited for"),
+            pytest.param(False, 100, 3, id="something happened just now"),
+            pytest.param(True, 90, 3, id="what was asked may not show yet"),
+        ],
+    )
+    def test_what_held_before_is_believed_where_nothing_was_begun(
+        self, begun: bool, said: int, seconds: int
+    ) -> None:
+        seen = service(deployment(2), events=[(said, "(service api) has reached a steady state.")])
+        _, (outcome,) = watch(Ecs((0, seen)), None, Rollout("api", NEW, "ecs-svc/2", begun=begun))
+        assert (outcome.verdict.state, outcome.seconds) == ("completed", seconds)
+
+    def test_quiet_is_no_end_by_itself(self) -> None:
+        seen = {**RUNNING, "loadBalancers": [{"targetGroupArn": GROUP}]}
+        ecs = Ecs((0, seen))
+        elbv2 = Elbv2(lambda: [target("healthy"), target("healthy" if ecs.now >= 8 else "unhealthy")])
+        _, (outcome,) = watch(ecs, elbv2, Rollout("api", NEW, begun=False))
+        assert (outcome.verdict.state, outcome.seconds) == ("completed", 11)
 
     def test_a_description_from_before_the_deployment_is_no_end(self) -> None:
         """DescribeServices is eventually consistent."""
