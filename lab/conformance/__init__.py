@@ -104,7 +104,6 @@ def registry() -> list[Patch]:
         Patch("ecs", ecs_services.failed_deployments_are_rolled_back),
         Patch("ecs", ecs_services.clusters_in_use_are_not_deleted),
         Patch("ecs", ecs_services.services_tell_what_they_do),
-        Patch("ecs", ecs_services.answers_are_dated),
         Patch("ecs", ecs_services.services_keep_what_they_are_given),
         Patch("ecs", ecs_connect.deployments_show_what_their_tasks_are_given),
         Patch("ecs", ecs_connect.services_find_each_other_by_service_connect),

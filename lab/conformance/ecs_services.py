@@ -3,7 +3,6 @@
 import threading
 import time
 from collections.abc import Callable
-from email.utils import formatdate
 from typing import Any
 
 from ministack.core.responses import json_response
@@ -347,15 +346,6 @@ def clusters_in_use_are_not_deleted(_settings: Settings) -> None:
                 refusal: Response = ecs.error_response_json(code, message, 400)
                 return refusal
         return original(data)
-
-
-def answers_are_dated(_settings: Settings) -> None:
-    """Each answer of ECS says by AWS's clock when it was given."""
-
-    @around(ecs, "_finalize_ecs_response")
-    def dated(original: Callable[[Response], Response], response: Response) -> Response:
-        status, headers, body = original(response)
-        return status, {**headers, "Date": formatdate(usegmt=True)}, body
 
 
 def services_tell_what_they_do(_settings: Settings) -> None:

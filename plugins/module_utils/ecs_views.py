@@ -6,7 +6,7 @@ The shapes are those of the ECS API: RegisterTaskDefinition and CreateService.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from .fargate import sidecars_share, task_size
@@ -229,6 +229,27 @@ def task_statements(
             "Resource": f"arn:{partition}:elasticfilesystem:{region}:{account}:file-system/{file_system}",
         }
     ]
+
+
+def role_policies(
+    statements: Mapping[str, Sequence[Mapping[str, Any]]], stack: str
+) -> dict[str, dict[str, Any]]:
+    """Give the arguments of iam_policy for the roles of a stack: none where nothing is allowed."""
+    return {
+        role: {
+            "iam_name": f"{stack}-{role}",
+            "policy_json": {"Version": "2012-10-17", "Statement": allowed},
+            "state": "present" if allowed else "absent",
+        }
+        for role, allowed in statements.items()
+    }
+
+
+def service_calls(
+    services: Mapping[str, Mapping[str, Any]], names: Iterable[str], scaling: Collection[str]
+) -> dict[str, dict[str, Any]]:
+    """Give the arguments of ecs_service for some of the services that `ecs_services` gave, by name."""
+    return {name: {"service": services[name], "keep_desired_count": name in scaling} for name in names}
 
 
 def rollouts(

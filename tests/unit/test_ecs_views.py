@@ -308,3 +308,34 @@ def test_services_reach_each_other_and_the_load_balancer_reaches_routed_ones(
         (["3000"], ["goals-services"]),
         (["27017"], ["goals-services"]),
     ]
+
+
+def test_only_services_that_do_not_scale_have_their_count_set() -> None:
+    calls = ecs_views.service_calls({"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}, ["a", "b"], {"b": {}})
+    assert calls == {
+        "a": {"service": {"x": 1}, "keep_desired_count": False},
+        "b": {"service": {"x": 2}, "keep_desired_count": True},
+    }
+
+
+def test_what_is_watched_is_what_was_begun() -> None:
+    rendered = {"a": {"taskDefinition": "a:2"}, "b": {"taskDefinition": "b:1"}}
+    results = [
+        {"service": {"name": "a"}, "deployment": "ecs-svc/2", "changed": True},
+        {"service": {"name": "b"}, "deployment": "ecs-svc/1", "changed": False},
+    ]
+    assert ecs_views.rollouts(rendered, results) == [
+        {"name": "a", "task_definition": "a:2", "deployment": "ecs-svc/2", "begun": True},
+        {"name": "b", "task_definition": "b:1", "deployment": "ecs-svc/1", "begun": False},
+    ]
+
+
+def test_a_role_that_may_do_nothing_besides_has_no_policy() -> None:
+    allowed = [{"Effect": "Allow", "Action": "ecs:RunTask", "Resource": "*"}]
+    calls = ecs_views.role_policies({"task": [], "scheduler": allowed}, "goals-prod")
+    assert (calls["task"]["iam_name"], calls["task"]["state"]) == ("goals-prod-task", "absent")
+    assert calls["scheduler"] == {
+        "iam_name": "goals-prod-scheduler",
+        "policy_json": {"Version": "2012-10-17", "Statement": allowed},
+        "state": "present",
+    }

@@ -1,0 +1,130 @@
+"""Call a module for several things at once."""
+
+# mypy: disallow-subclassing-any=False
+# Ansible ships no types.
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Mapping
+from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkProcess
+from typing import Any, cast
+
+from ansible.errors import AnsibleActionFail
+from ansible.plugins.action import ActionBase
+
+OWN = ("module", "each", "label_as")
+#: More than this many calls at a time would meet the limits of the APIs that most modules call.
+AT_ONCE = 8
+#: What Ansible shows of a task's result, not of those within it.
+GATHERED = ("diff", "warnings", "deprecations")
+
+
+class ActionModule(ActionBase):
+    """The action of slipway.core.at_once."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Call the module for all, and give the results in the order of `each`."""
+        super().run(tmp, task_vars)
+        module, calls = calls_of(self._task.args)
+
+        def call(label: str) -> dict[str, Any]:
+            return self._execute_module(  # type: ignore[no-any-return]
+                module_name=module, module_args=calls[label], task_vars=task_vars
+            )
+
+        # Where modules are copied to the host first, they share a folder that the first of them makes.
+        at_once = AT_ONCE if self._is_pipelining_enabled("new") else 1
+        return together(called(call, [*calls], at_once))
+
+
+def called(call: Callable[[str], dict[str, Any]], labels: list[str], at_once: int) -> list[dict[str, Any]]:
+    """Return the results of the calls, with their labels, in the order of these.
+
+    Each call is made in a fork of its own, as Ansible makes each task: threads cannot load plugins beside
+    each other. A fork ends with its call, whatever becomes of this process.
+    """
+    forks = multiprocessing.get_context("fork")
+    results: dict[str, dict[str, Any]] = {}
+    running: dict[Any, tuple[str, ForkProcess]] = {}
+    waiting = list(reversed(labels))
+    while waiting or running:
+        while waiting and len(running) < at_once:
+            label = waiting.pop()
+            heard, said = forks.Pipe(duplex=False)
+            process = forks.Process(target=_say, args=(said, call, label))
+            process.start()
+            said.close()
+            running[heard] = (label, process)
+        for ended in cast("list[Connection]", wait([*running])):
+            label, process = running.pop(ended)
+            try:
+                results[label] = ended.recv()
+            except EOFError:
+                results[label] = {
+                    "failed": True,
+                    "msg": "The process that called the module ended without a word",
+                }
+            process.join()
+    return [{**results[label], "item": label} for label in labels]
+
+
+def _say(said: Connection, call: Callable[[str], dict[str, Any]], label: str) -> None:
+    try:
+        said.send(call(label))
+    except Exception as error:  # noqa: BLE001  # it is told with the other calls' results
+        said.send({"failed": True, "msg": str(error)})
+
+
+def calls_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, dict[str, Any]]]:
+    """Return the module, and the arguments of each call by its label.
+
+    Raises:
+        AnsibleActionFail: the arguments are not those of this action; it names every fault.
+    """
+    module, each, label_as = (arguments.get(name) for name in OWN)
+    faults = []
+    if not isinstance(module, str) or not module:
+        faults.append(f"module is {module!r}: expected the name of a module")
+    if isinstance(each, list):
+        each = {label: {} for label in each}
+    if not isinstance(each, Mapping):
+        faults.append(f"each is {each!r}: expected a list of labels, or a mapping of labels to arguments")
+        each = {}
+    faults += [
+        f"each.{label} is {own!r}: expected a mapping of arguments"
+        for label, own in each.items()
+        if not isinstance(own, Mapping)
+    ]
+    if faults:
+        raise AnsibleActionFail("at_once: " + "; ".join(faults))
+    common = {name: value for name, value in arguments.items() if name not in OWN}
+    named = {label: {label_as: label} if label_as else {} for label in each}
+    return str(module), {label: {**common, **named[label], **own} for label, own in each.items()}
+
+
+def together(results: list[dict[str, Any]]) -> dict[str, Any]:
+    """Return one result of all, as a loop over them would have, which names all that failed."""
+    found: dict[str, Any] = {
+        "changed": any(each.get("changed") for each in results),
+        "results": [
+            {name: value for name, value in each.items() if name not in GATHERED} for each in results
+        ],
+        **{name: [text for each in results for text in each.get(name, [])] for name in GATHERED[1:]},
+    }
+    if diffs := [diff for each in results for diff in _diffs(each)]:
+        found["diff"] = diffs
+    if failed := [each for each in results if each.get("failed")]:
+        told = [f"{each['item']}: {each.get('msg', 'failed without a word')}" for each in failed]
+        found |= {"failed": True, "msg": "\n".join(told)}
+    return found
+
+
+def _diffs(result: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Return what a call says that differs, where it changed something, under its label."""
+    diff = result.get("diff") if result.get("changed") else None
+    headers = {"before_header": result["item"], "after_header": result["item"]}
+    return [{**headers, **each} for each in (diff if isinstance(diff, list) else [diff] if diff else [])]
