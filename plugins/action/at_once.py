@@ -17,6 +17,8 @@ from ansible.plugins.action import ActionBase
 OWN = ("module", "each", "label_as")
 #: More than this many calls at a time would meet the limits of the APIs that most modules call.
 AT_ONCE = 8
+#: What modules say of the cause of a failure.
+CAUSE = ("error", "failure")
 #: What Ansible shows of a task's result, not of those within it.
 GATHERED = ("diff", "warnings", "deprecations")
 
@@ -107,7 +109,7 @@ def calls_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, dict[str, Any
 
 
 def together(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return one result of all, as a loop over them would have, which names all that failed."""
+    """Return one result of all, as a loop would have, with all that failed named and the first's cause."""
     found: dict[str, Any] = {
         "changed": any(each.get("changed") for each in results),
         "results": [
@@ -119,7 +121,8 @@ def together(results: list[dict[str, Any]]) -> dict[str, Any]:
         found["diff"] = diffs
     if failed := [each for each in results if each.get("failed")]:
         told = [f"{each['item']}: {each.get('msg', 'failed without a word')}" for each in failed]
-        found |= {"failed": True, "msg": "\n".join(told)}
+        cause = {name: failed[0][name] for name in CAUSE if name in failed[0]}
+        found |= {"failed": True, "msg": "\n".join(told), **cause}
     return found
 
 

@@ -76,6 +76,7 @@ def test_all_are_called_and_each_that_failed_is_named(tmp_path: Path) -> None:
     _, made = play(tmp_path, {"module": "meeting", "each": each, "label_as": "name", "folder": str(tmp_path)})
     assert made["failed"]
     assert made["msg"] == "bad: bad is to fail\nworse: worst is to fail"
+    assert made["error"] == {"code": "Refused"}
     assert made["changed"]
     assert {each["item"]: each.get("error") for each in made["results"]} == {
         "bad": {"code": "Refused"},
