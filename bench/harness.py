@@ -180,7 +180,7 @@ def machine() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "cpu": model[1] if model else platform.machine(),
         "memory_mib": memory // 2**20,
-        "kernel": platform.release(),
+        "kernel": platform.release().partition("-")[0],
     }
 
 
