@@ -43,7 +43,7 @@ def deployed(stage: Stage, planned: Run) -> Stage:
 
 
 def test_the_first_plan_says_what_would_be_made(planned: Run) -> None:
-    named = set(re.findall(r"^changed: \[localhost\] => \(item=(\w+)\)", planned.output, re.MULTILINE))
+    named = set(re.findall(r"^\+\+\+ after: (\w+)$", planned.output, re.MULTILINE))
     assert named == {"backend", "frontend", "mongodb"}
 
 
