@@ -124,10 +124,12 @@ def warm_up() -> Shared:
         if name.partition(".")[0] == "ansible" and hasattr(package, "__path__"):
             package.__path__ = PayloadFirst(name, package.__path__)
     shared = Shared()
+    # As they are now: each session of boto3 adds its own to those of the loader that it is given.
+    usual = [*shared.loader.search_paths]
 
     def create_loader(search_path_string: str | None = None) -> Any:
         loader = botocore.loaders.create_loader(search_path_string)
-        return shared.loader if loader.search_paths == shared.loader.search_paths else loader
+        return shared.loader if loader.search_paths == usual else loader
 
     botocore.session.create_loader = create_loader
     zipimport._compile_source = shared.code.compile  # type: ignore[attr-defined]

@@ -171,7 +171,11 @@ def main() -> None:
     nowhere = os.open(os.devnull, os.O_RDWR)
     os.dup2(nowhere, 0)
     os.close(nowhere)
-    server = Server(listener, int(sys.argv[1]))
+    try:
+        server = Server(listener, int(sys.argv[1]))
+    except ProcessLookupError:
+        # A short run: it has ended before this has begun.
+        return
     # Its number may be another's already.
     if os.getppid() == int(sys.argv[1]):
         server.serve()

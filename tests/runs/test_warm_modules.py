@@ -4,6 +4,7 @@ import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -150,6 +151,35 @@ def test_what_only_a_plain_interpreter_can_do_is_left_to_it(play: Play) -> None:
     )
     assert run.returncode == 0, run.stdout
     assert [play.read(name)["warm"] for name in ("async", "python", "warm")] == [False, False, True]
+
+
+def asks(*questions: list[Any], **keywords: Any) -> dict[str, Any]:
+    """Describe a task that asks AWS."""
+    return {"asks": {"questions": list(questions)}, **keywords}
+
+
+def test_all_sessions_of_a_module_share_what_was_loaded(play: Play) -> None:
+    run = play.run(
+        asks(["sts", "get_caller_identity", {}, {}], ["ecs", "list_clusters", {}, {}], register="asked"),
+        {"ansible.builtin.assert": {"that": "asked.loaders == 1"}},
+    )
+    assert run.returncode == 0, run.stdout
+
+
+def test_a_server_says_nothing_where_its_run_is_over_before_it_is_ready(tmp_path: Path) -> None:
+    with subprocess.Popen(["true"]) as run:
+        pass
+    server = ROOT / "plugins/plugin_utils/warm_server.py"
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(str(tmp_path / "socket"))
+        ended = subprocess.run(
+            [sys.executable, "-P", server, str(run.pid)],
+            stdin=listener.fileno(),
+            capture_output=True,
+            timeout=60,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (0, b"")
 
 
 def test_without_a_server_modules_run_as_ever_and_a_warning_says_so_once(play: Play) -> None:
