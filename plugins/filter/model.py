@@ -28,6 +28,7 @@ class FilterModule:
         """Give Ansible the filters of this file."""
         return {
             "aws_name": model_views.aws_name,
+            "but_of_releases": model.but_of_releases,
             "effective_services": effective_services,
             "host_containers": model_views.host_containers,
             "image_repositories": model_views.image_repositories,

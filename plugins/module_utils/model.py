@@ -19,6 +19,8 @@ from .sidecar_rules import SIDECAR_RULES, hosts_have_no_sidecars
 from .task_rules import TASK_RULES, hosts_schedule_nothing
 
 ROOT = "app_services"
+#: What releases alone change: nothing that is provisioned depends on it.
+OF_RELEASES = ("build", "command", "environment", "image")
 #: Rules of one deploy_target alone.
 TARGET_RULES: Mapping[str, tuple[Rule, ...]] = {
     "dev": DEV_RULES,
@@ -82,6 +84,14 @@ def effective_services(
 ) -> dict[str, dict[str, Any]]:
     """Give the application's services and the database's, normalised."""
     return normalise(merged(app_services, database, database_service_name, database_service))
+
+
+def but_of_releases(services: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Give the services, as far as anything that is provisioned depends on them."""
+    return {
+        name: {key: value for key, value in service.items() if key not in OF_RELEASES}
+        for name, service in services.items()
+    }
 
 
 def merged(app_services: Any, database: str, database_service_name: str, database_service: Any) -> Any:

@@ -138,6 +138,7 @@ class TargetGroups:
 
     :param vpc_id: the VPC they are in; None looks in every one, and makes nothing
     :param ours: tags that tell our groups from others
+    :param targeted: whether it is asked which targets they have
     """
 
     def __init__(
@@ -146,11 +147,14 @@ class TargetGroups:
         vpc_id: str | None,
         ours: Mapping[str, str],
         sleep: Callable[[float], None] = time.sleep,
+        *,
+        targeted: bool = True,
     ) -> None:
         self.client = client
         self.vpc_id = vpc_id
         self.ours = ours
         self.sleep = sleep
+        self.targeted = targeted
 
     def find(self, wanted: Sequence[str] = ()) -> dict[str, TargetGroup]:
         """Our groups by name. Names are unique in a region: a wanted one that is not ours is an error."""
@@ -231,7 +235,6 @@ class TargetGroups:
     def _describe(self, group: Mapping[str, Any], tags: Mapping[str, str]) -> TargetGroup:
         arn = group["TargetGroupArn"]
         attributes = self.client.describe_target_group_attributes(TargetGroupArn=arn)["Attributes"]
-        health = self.client.describe_target_health(TargetGroupArn=arn)["TargetHealthDescriptions"]
         return TargetGroup(
             name=group["TargetGroupName"],
             target_type=group["TargetType"],
@@ -241,10 +244,14 @@ class TargetGroups:
             matcher=group.get("Matcher", {}).get("HttpCode", ""),
             attributes={entry["Key"]: entry["Value"] for entry in attributes},
             tags=tags,
-            targets=registered(health, group["Port"]),
+            targets=self._registered(arn, group["Port"]) if self.targeted else None,
             arn=arn,
             load_balancers=tuple(group.get("LoadBalancerArns", ())),
         )
+
+    def _registered(self, arn: str, port: int) -> tuple[str, ...]:
+        answer = self.client.describe_target_health(TargetGroupArn=arn)
+        return registered(answer["TargetHealthDescriptions"], port)
 
     def _tags(self, arns: Sequence[str]) -> dict[str, dict[str, str]]:
         found: dict[str, dict[str, str]] = {arn: {} for arn in arns}

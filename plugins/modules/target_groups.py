@@ -260,7 +260,10 @@ def main() -> None:
     act = {"present": present, "absent": absent}[module.params["state"]]
     try:
         groups = TargetGroups(
-            module.client("elbv2"), module.params["vpc_id"], module.params["environment_tags"]
+            module.client("elbv2"),
+            module.params["vpc_id"],
+            module.params["environment_tags"],
+            targeted=module.params["targets"] is not None,
         )
         module.exit_json(**act(module, groups))
     except TargetGroupError as error:

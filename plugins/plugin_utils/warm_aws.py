@@ -5,23 +5,63 @@ import contextlib
 import functools
 import gc
 import hashlib
+import json
 import marshal
+import os
 import socket
 import sys
 import zipimport
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from datetime import datetime
 from types import CodeType
 from typing import Any
 
 import ansible.module_utils._internal._ansiballz._loader
 import ansible.module_utils.basic  # noqa: F401
 import boto3  # noqa: F401
+import botocore.client
 import botocore.exceptions
 import botocore.loaders
 import botocore.session
 
 #: Which services nearly every run talks to. Models of others are read when a module asks for them.
 SERVICES = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "s3", "sts")
+#: The variable of a module's environment that names a file for what it asks of AWS.
+READS = "SLIPWAY_READS"
+#: How the names of operations begin that change nothing, and which of these tell a secret.
+READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
+SECRET = (
+    "BatchGetSecretValue",
+    "GetAuthorizationToken",
+    "GetParameter",
+    "GetParameters",
+    "GetParametersByPath",
+    "GetSecretValue",
+)
+#: What answers tell that changes by itself, and that no role looks at.
+PASSING = {
+    "DescribeAlarms": (
+        "EvaluationState",
+        "StateReason",
+        "StateReasonData",
+        "StateTransitionedTimestamp",
+        "StateUpdatedTimestamp",
+        "StateValue",
+    ),
+    "DescribeClusters": (
+        "activeServicesCount",
+        "pendingTasksCount",
+        "registeredContainerInstancesCount",
+        "runningTasksCount",
+        "statistics",
+    ),
+    "DescribeFileSystems": ("SizeInBytes",),
+    "DescribeLogGroups": ("storedBytes",),
+    "DescribeSubnets": ("AvailableIpAddressCount",),
+    # Whoever asks, it is about the account.
+    "GetCallerIdentity": ("Arn", "UserId"),
+    "GetRole": ("RoleLastUsed",),
+}
 
 
 class PayloadFirst(list[str]):
@@ -136,3 +176,67 @@ def warm_up() -> Shared:
     gc.collect()
     gc.freeze()
     return shared
+
+
+def record_reads() -> None:
+    """Have what this process asks of AWS written down, where its environment says so.
+
+    Each line of the file is a JSON list: service, endpoint, operation, parameters, and what stands for the
+    answer: a digest of it, or the code of an error. That is null for all that cannot be compared with a later
+    answer: what changes something, and what tells a secret. Of these no parameter is written.
+    The interpreter writes such a line for a module that it gives to no warm process (warm_client.py).
+    """
+    path = os.environ.get(READS)
+    if not path:
+        return
+    call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
+
+    def recorded(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        read = operation.startswith(READING) and operation not in SECRET
+        digest = None
+        try:
+            answer = call(client, operation, parameters)
+            digest = _digest(answer, PASSING.get(operation, ())) if read else None
+        except botocore.exceptions.ClientError as error:
+            digest = error.response["Error"].get("Code") if read else None
+            raise
+        finally:
+            asked = [client.meta.service_model.service_name, client.meta.endpoint_url, operation]
+            _write(path, [*asked, parameters if read else {}, digest])
+        return answer
+
+    botocore.client.BaseClient._make_api_call = recorded  # type: ignore[attr-defined]
+
+
+def _digest(answer: Mapping[str, Any], passing: Iterable[str]) -> str | None:
+    try:
+        text = json.dumps(_without({*passing, "ResponseMetadata"}, answer), sort_keys=True, default=_time)
+    except TypeError:
+        return None
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without(names: Set[str], value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without(names, part) for name, part in value.items() if name not in names}
+    return [_without(names, part) for part in value] if isinstance(value, list) else value
+
+
+def _time(value: Any) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value)} is no value of JSON")
+
+
+def _write(path: str, read: list[Any]) -> None:
+    try:
+        line = json.dumps(read, sort_keys=True)
+    except TypeError:
+        line = json.dumps([*read[:-2], {}, None])
+    with contextlib.suppress(OSError):
+        file = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+        try:
+            # Whole, whichever other process writes too.
+            os.write(file, f"{line}\n".encode())
+        finally:
+            os.close(file)

@@ -58,7 +58,13 @@ def same_python(environment: dict[bytes, bytes]) -> bool:
     return settings(environment) == settings(os.environb)
 
 
-def run_module(directory: bytes, umask: int, environment: dict[bytes, bytes], streams: list[int]) -> NoReturn:
+def run_module(
+    directory: bytes,
+    umask: int,
+    environment: dict[bytes, bytes],
+    streams: list[int],
+    begin: Callable[[], None],
+) -> NoReturn:
     """Be the interpreter: run what comes on standard input, and end as it would."""
     for number, stream in enumerate(streams):
         os.dup2(stream, number)
@@ -73,6 +79,7 @@ def run_module(directory: bytes, umask: int, environment: dict[bytes, bytes], st
     try:
         # It may have been removed since the interpreter looked.
         os.chdir(directory)
+        begin()
         exec(compile(sys.stdin.buffer.read(), "<stdin>", "exec"), main.__dict__)  # noqa: S102
     except SystemExit as end:
         if isinstance(end.code, str):
@@ -97,7 +104,8 @@ class Server:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         sys.path.append(str(Path(__file__).parent))
-        self._shared = importlib.import_module("warm_aws").warm_up()
+        aws = importlib.import_module("warm_aws")
+        self._shared, self._begin = aws.warm_up(), aws.record_reads
         sys.path.pop()
         self._watch(self._shared.heard, self._shared.learn)
         self._watch(listener, self._accept)
@@ -137,7 +145,7 @@ class Server:
                 self._listener.close()
                 self._shared.heard.close()
                 connection.close()
-                run_module(directory, umask, environment, streams)
+                run_module(directory, umask, environment, streams, self._begin)
         finally:
             for stream in streams:
                 os.close(stream)

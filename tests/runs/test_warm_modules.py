@@ -153,17 +153,60 @@ def test_what_only_a_plain_interpreter_can_do_is_left_to_it(play: Play) -> None:
     assert [play.read(name)["warm"] for name in ("async", "python", "warm")] == [False, False, True]
 
 
-def asks(*questions: list[Any], **keywords: Any) -> dict[str, Any]:
-    """Describe a task that asks AWS."""
-    return {"asks": {"questions": list(questions)}, **keywords}
+def asks(play: Play, *questions: list[Any], **keywords: Any) -> dict[str, Any]:
+    """Describe a task that asks AWS, and records what it asks."""
+    environment = {"SLIPWAY_READS": str(play.folder / "reads")}
+    return {"asks": {"questions": list(questions)}, "environment": environment, **keywords}
+
+
+def recorded(play: Play) -> list[list[Any]]:
+    """Return what was recorded of AWS, without the endpoint."""
+    lines = (play.folder / "reads").read_text().splitlines()
+    return [[service, *rest] for service, _, *rest in map(json.loads, lines)]
 
 
 def test_all_sessions_of_a_module_share_what_was_loaded(play: Play) -> None:
+    questions = ["sts", "get_caller_identity", {}, {}], ["ecs", "list_clusters", {}, {}]
     run = play.run(
-        asks(["sts", "get_caller_identity", {}, {}], ["ecs", "list_clusters", {}, {}], register="asked"),
+        asks(play, *questions, register="asked"),
         {"ansible.builtin.assert": {"that": "asked.loaders == 1"}},
     )
     assert run.returncode == 0, run.stdout
+
+
+def test_reads_are_recorded_with_what_stands_for_the_answer(play: Play) -> None:
+    role = {"Path": "/", "RoleName": "r", "RoleId": "r" * 16, "Arn": "a" * 20, "CreateDate": "2026-01-01"}
+    questions = [
+        ["iam", "get_role", {"RoleName": "r"}, {"Role": role}],
+        ["iam", "get_role", {"RoleName": "r"}, {"Role": {**role, "RoleLastUsed": {"Region": "eu-west-1"}}}],
+        ["iam", "get_role", {"RoleName": "r"}, {"Role": {**role, "Description": "another"}}],
+        ["iam", "get_role", {"RoleName": "r"}, "NoSuchEntity"],
+    ]
+    assert play.run(asks(play, *questions)).returncode == 0
+    reads = recorded(play)
+    assert [read[:-1] for read in reads] == [["iam", "GetRole", {"RoleName": "r"}]] * 4
+    first, used, described, missing = [read[-1] for read in reads]
+    assert first == used, "when it was used last is no difference"
+    assert first != described
+    assert missing == "NoSuchEntity"
+
+
+def test_of_writes_and_secrets_nothing_is_recorded_but_that_they_were(play: Play) -> None:
+    questions = [
+        ["secretsmanager", "get_secret_value", {"SecretId": "x"}, {"SecretString": "hush"}],
+        ["secretsmanager", "create_secret", {"Name": "x", "SecretString": "hush"}, {}],
+    ]
+    assert play.run(asks(play, *questions)).returncode == 0
+    assert recorded(play) == [
+        ["secretsmanager", "GetSecretValue", {}, None],
+        ["secretsmanager", "CreateSecret", {}, None],
+    ]
+
+
+def test_what_a_plain_interpreter_asks_is_said_not_to_be_recorded(play: Play) -> None:
+    task = asks(play, ["sts", "get_caller_identity", {}, {}], **{"async": 20, "poll": 1})
+    assert play.run(task).returncode == 0
+    assert {read[-1] for read in recorded(play)} == {None}
 
 
 def test_a_server_says_nothing_where_its_run_is_over_before_it_is_ready(tmp_path: Path) -> None:

@@ -1,0 +1,203 @@
+"""Compare what roles would be told and would find with what they were told and found."""
+
+# mypy: disallow-subclassing-any=False
+# Ansible ships no types.
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import importlib
+import json
+import os
+import tempfile
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import botocore
+from ansible import constants
+from ansible.errors import AnsibleError
+from ansible.plugins.action import ActionBase
+from ansible.release import __version__
+
+PLUGINS = Path(__file__).resolve().parents[1]
+#: Collections whose modules the roles use.
+COLLECTIONS = ("amazon.aws", "community.aws", "community.crypto")
+#: The variable by which a warm process learns where to record: plugin_utils/warm_aws.py.
+READS = "SLIPWAY_READS"
+#: Whether there is a warm process: callback/warm_modules.py.
+WARM = "SLIPWAY_PYTHON"
+OWN = ("state", "path", "recorded", "roles", "inputs", "files", "facts")
+
+
+class ActionModule(ActionBase):
+    """The action of slipway.core.aws_reads."""
+
+    _supports_check_mode = True
+
+    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Compare, or keep."""
+        super().run(tmp, task_vars)
+        self._variables = task_vars or {}
+        _, arguments = self.validate_argument_spec(
+            {
+                "state": {"choices": ["compared", "kept"], "default": "compared"},
+                "path": {"type": "path", "required": True},
+                "recorded": {"type": "path"},
+                "roles": {"type": "list", "elements": "str", "required": True},
+                "inputs": {"type": "dict", "default": {}},
+                "files": {"type": "list", "elements": "path", "default": []},
+                "facts": {"type": "list", "elements": "str", "default": []},
+                # How AWS is reached.
+                **{name: {"type": "raw"} for name in self._task.args if name not in OWN},
+            }
+        )
+        act = {"compared": self._compare, "kept": self._keep}[arguments["state"]]
+        return act(Path(arguments["path"]), arguments)
+
+    def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Say whether all is as it was kept; where it is not, where to record what is asked from here on."""
+        if WARM not in os.environ:
+            return {"unchanged": False, "recorded": "", "msg": "There is no warm process to record."}
+        kept = read_kept(path)
+        facts = kept.get("facts", {})
+        recorded = new_file()
+        if not kept:
+            why = "No run that changed nothing has been kept."
+        elif kept["told"] != self._told(arguments, facts):
+            why = "The roles are others, or are told otherwise."
+        else:
+            why = self._ask(recorded, kept["reads"])
+            if not why:
+                return {"unchanged": True, "recorded": "", "msg": "", "ansible_facts": facts}
+        recorded = new_file()
+        # By this one answer it is seen that what is asked is recorded.
+        unrecorded = self._ask(recorded, [])
+        return {"unchanged": False, "recorded": "" if unrecorded else str(recorded), "msg": unrecorded or why}
+
+    def _keep(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        """Keep what was recorded, where that is everything and will say something of a later run."""
+        recorded = Path(arguments["recorded"])
+        reads = read_from(recorded)
+        named = {name: self._value(name, self._variables) for name in arguments["facts"]}
+        facts = {name: value for name, value in named.items() if value is not None}
+        if why := not_comparable(reads) or self._ask(recorded, []):
+            pass
+        elif self._task.check_mode:
+            why = "A plan is not kept."
+        else:
+            kept = {"told": self._told(arguments, facts), "facts": facts, "reads": once(reads)}
+            with contextlib.suppress(OSError):
+                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                beside = path.with_suffix(".new")
+                beside.write_text(json.dumps(kept))
+                beside.rename(path)
+        return {"msg": why}
+
+    def _ask(self, recorded: Path, reads: list[list[Any]]) -> str:
+        """Ask what was asked, and who asks; return what AWS answers otherwise, or why that is not known."""
+        before = len(read_from(recorded))
+        how = {name: value for name, value in self._task.args.items() if name not in OWN}
+        questions = [[service, operation, given] for service, _, operation, given, _ in reads]
+        self._task.environment = [*(self._task.environment or []), {READS: str(recorded)}]
+        result = self._execute_module(module_args={**how, "reads": questions}, task_vars=self._variables)
+        if result.get("failed"):
+            return str(result.get("msg"))
+        answers = read_from(recorded)[before:]
+        # The module itself asks one thing more.
+        if len(answers) != len(questions) + 1:
+            return "What is asked of AWS is not recorded."
+        found = {json.dumps(answer[:-1]): answer[-1] for answer in answers}
+        others = [read for read in reads if found.get(json.dumps(read[:-1])) != read[-1]]
+        return "; ".join(f"AWS answers {operation} otherwise." for _, _, operation, _, _ in others)
+
+    def _told(self, arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+        """Return what stands for the roles, for what they are told, and for the files that they use."""
+        folders = [PLUGINS.parent / "roles" / role for role in arguments["roles"]]
+        defaults: dict[str, Any] = {}
+        options: set[str] = set()
+        for folder in folders:
+            defaults.update(self._loader.load_from_file(str(folder / "defaults/main.yml")) or {})
+            specs = self._loader.load_from_file(str(folder / "meta/argument_specs.yml"))
+            options.update(specs["argument_specs"]["main"]["options"])
+        variables = {**defaults, **self._variables, **facts}
+        told = {
+            "options": {name: self._value(name, variables) for name in sorted(options)},
+            "inputs": arguments["inputs"],
+            "files": {path: file_digest(Path(path)) for path in arguments["files"]},
+            "code": [*versions(), *(digests(each) for each in (*folders, PLUGINS))],
+        }
+        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    def _value(self, name: str, variables: Mapping[str, Any]) -> Any:
+        """Return a variable's value; where it has none, why, as roles that used it would fail."""
+        if name not in variables:
+            return None
+        try:
+            return self._templar.copy_with_new_env(available_variables=variables).template(variables[name])
+        except AnsibleError as error:
+            return {"error": str(error)}
+
+
+def new_file() -> Path:
+    """Make a file that is gone when the run ends."""
+    number, path = tempfile.mkstemp(prefix="reads-", dir=constants.DEFAULT_LOCAL_TMP)
+    os.close(number)
+    return Path(path)
+
+
+def read_kept(path: Path) -> dict[str, Any]:
+    """Return what was kept, or nothing where that cannot be read."""
+    try:
+        kept: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return kept if isinstance(kept, dict) and kept.keys() == {"told", "facts", "reads"} else {}
+
+
+def read_from(path: Path) -> list[list[Any]]:
+    """Return what was recorded: service, endpoint, operation, parameters, and what stands for the answer."""
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def not_comparable(reads: Iterable[list[Any]]) -> str:
+    """Return why the reads say nothing of a later run, or nothing where they do."""
+    answers: dict[str, Any] = {}
+    for *asked, answer in reads:
+        if answer is None:
+            return f"{asked[0]} {asked[2]} cannot be compared with what comes later."
+        if answers.setdefault(json.dumps(asked), answer) != answer:
+            return f"{asked[0]} {asked[2]} was answered now so and now otherwise."
+    return ""
+
+
+def once(reads: Iterable[list[Any]]) -> list[list[Any]]:
+    """Return each read once, in the order in which they came."""
+    return list({json.dumps(read): read for read in reads}.values())
+
+
+def versions() -> list[str]:
+    """Return the versions of what the roles are run by."""
+    found = [__version__, botocore.__version__]
+    for collection in COLLECTIONS:
+        package = importlib.import_module(f"ansible_collections.{collection}")
+        found.append(file_digest(Path(package.__path__[0], "MANIFEST.json")))
+    return found
+
+
+def digests(folder: Path) -> list[tuple[str, str]]:
+    """Return the files in a folder and below, each with a digest of it, but for what Python compiled."""
+    return [
+        (str(path.relative_to(folder)), file_digest(path))
+        for path in sorted(folder.rglob("*"))
+        if path.is_file() and path.suffix != ".pyc"
+    ]
+
+
+def file_digest(path: Path) -> str:
+    """Return what stands for a file's content and mode; nothing where there is none."""
+    try:
+        return f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
+    except OSError:
+        return ""
