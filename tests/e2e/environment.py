@@ -19,13 +19,13 @@ RELEASE_ALONE = ("--skip-tags", "provision,configure")
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 
 
-def aws(service: str) -> Any:
-    """Return a boto3 client of the lab's AWS."""
+def aws(service: str, account: str = "test") -> Any:
+    """Return a boto3 client of the lab's AWS; an account there is named by its access key."""
     return boto3.client(
         service,  # type: ignore[call-overload]
         endpoint_url="http://127.0.0.1:4566",
         region_name="eu-central-1",
-        aws_access_key_id="test",
+        aws_access_key_id=account,
         aws_secret_access_key="test",
     )
 

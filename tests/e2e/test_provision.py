@@ -5,10 +5,14 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import yaml
 
-from tests.e2e.environment import Environment, Run, aws
+from tests.e2e.environment import ROOT, Environment, Run, aws
 
+# What other tests do to an account makes some answers others: which security groups there are, for instance.
+ACCOUNT = "111122223333"
 ROLES = ("network", "load_balancer", "ecs_cluster", "alarms")
+LAB = yaml.safe_load((ROOT / "inventories/local/group_vars/lab.yml").read_text())
 SERVICE = {
     "image": "registry.example/web:1",
     "port": 8080,
@@ -40,6 +44,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Environment]:
         name="again",
         variables={
             "deploy_target": "ecs",
+            "aws_connection": {**LAB["aws_connection"], "access_key": ACCOUNT},
             "database": "none",
             "load_balancer_enabled": True,
             **described(),
@@ -70,7 +75,7 @@ def test_what_only_releases_look_at_makes_no_difference(shop: Environment) -> No
 
 
 def test_what_another_hand_changed_is_mended(shop: Environment) -> None:
-    ec2 = aws("ec2")
+    ec2 = aws("ec2", ACCOUNT)
     named = [{"Name": "group-name", "Values": [f"{shop.stack}-lb"]}]
 
     def rules() -> list[Any]:
@@ -90,7 +95,7 @@ def test_what_another_hand_changed_is_mended(shop: Environment) -> None:
 def test_a_description_that_differs_is_brought_about(shop: Environment) -> None:
     shop.set({**shop.variables, **described(health_check={"path": "/other"})})
     assert provision(shop).changed()
-    groups = aws("elbv2").describe_target_groups()["TargetGroups"]
+    groups = aws("elbv2", ACCOUNT).describe_target_groups()["TargetGroups"]
     paths = [group["HealthCheckPath"] for group in groups if group["TargetGroupName"] == f"{shop.stack}-web"]
     assert paths == ["/other"]
     after = provision(shop)
