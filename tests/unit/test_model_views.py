@@ -184,6 +184,7 @@ def test_secret_references() -> None:
 def test_the_filters_are_all_there() -> None:
     assert set(FilterModule().filters()) == {
         "aws_name",
+        "but_of_releases",
         "effective_services",
         "host_containers",
         "image_repositories",
