@@ -9,7 +9,7 @@ import os
 import platform
 import shlex
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Callable
 
@@ -55,6 +55,18 @@ def look(
         "files": {name: path.stat().st_mtime for name in files if (path := root / name.lstrip("/")).exists()},
         "units": {name: _unit(run(("systemctl", *_UNIT, name))) for name in units} if systemd else {},
     }
+
+
+def unsupported(distribution: str, version: str, supported: Mapping[str, Sequence[str]]) -> str:
+    """Say what is expected in place of a distribution that is not supported; nothing of one that is."""
+    if version in supported.get(distribution, ()):
+        return ""
+    known = "; ".join(f"{name} {' or '.join(versions)}" for name, versions in supported.items())
+    runs = " ".join(filter(None, (distribution, version))) or "no known distribution"
+    return (
+        f"The host runs {runs}: expected {known}. "
+        "Use one of these, or leave the role out for this host and do its work by other means."
+    )
 
 
 def _os_release(root: Path) -> dict[str, str]:

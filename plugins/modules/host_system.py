@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils.host_system import look
+from ..module_utils.host_system import look, unsupported
 
 DOCUMENTATION = r"""
 ---
@@ -16,6 +16,12 @@ description:
   - One look tells a role what of its work is due, so that nothing else runs on a host that is well.
   - It needs no gathered facts, and changes nothing.
 options:
+  supported:
+    description:
+      - The distributions that the role knows, each with its versions, by the names that os-release has.
+      - On any other host the module fails and names them. By default none is refused.
+    type: dict
+    default: {}
   packages:
     description: Names of packages.
     type: list
@@ -45,6 +51,8 @@ author:
 EXAMPLES = r"""
 - name: Look at the host
   slipway.core.host_system:
+    supported:
+      debian: ["12", "13"]
     packages: [docker.io, docker-ce]
     files: [/run/reboot-required]
     units: [docker.service]
@@ -96,9 +104,19 @@ def main() -> None:
     """Run as a module."""
     names = {"type": "list", "elements": "str", "default": []}
     module = AnsibleModule(
-        argument_spec={"packages": names, "files": names, "units": names}, supports_check_mode=True
+        argument_spec={
+            "supported": {"type": "dict", "default": {}},
+            "packages": names,
+            "files": names,
+            "units": names,
+        },
+        supports_check_mode=True,
     )
-    module.exit_json(changed=False, **look(**module.params))
+    supported = module.params.pop("supported")
+    found = look(**module.params)
+    if supported and (fault := unsupported(found["distribution"], found["version"], supported)):
+        module.fail_json(msg=fault, **found)
+    module.exit_json(changed=False, **found)
 
 
 if __name__ == "__main__":

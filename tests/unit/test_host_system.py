@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from plugins.module_utils.host_system import look
+from plugins.module_utils.host_system import look, unsupported
 
 DEBIAN = 'NAME="Debian GNU/Linux"\nID=debian\nVERSION_ID="12"\nVERSION_CODENAME=bookworm\n'
 AMAZON = '# a comment\nID="amzn"\nID_LIKE="fedora"\nVERSION_ID="2023"\n'
@@ -63,3 +63,26 @@ def test_a_host_without_systemd_or_a_known_package_manager(tmp_path: Path, relea
     assert (found["package_manager"], found["systemd"]) == ("", False)
     assert (found["packages"], found["units"]) == ({}, {})
     assert run.asked == []
+
+
+SUPPORTED = {"debian": ["12", "13"], "amzn": ["2023"]}
+
+
+@pytest.mark.parametrize(("distribution", "version"), [("debian", "13"), ("amzn", "2023")])
+def test_a_host_that_is_supported(distribution: str, version: str) -> None:
+    assert unsupported(distribution, version, SUPPORTED) == ""
+
+
+@pytest.mark.parametrize(
+    ("distribution", "version", "named"),
+    [
+        ("debian", "11", "The host runs debian 11: "),
+        ("alpine", "3.22", "The host runs alpine 3.22: "),
+        ("amzn", "12", "The host runs amzn 12: "),
+        ("", "", "The host runs no known distribution: "),
+    ],
+)
+def test_a_host_that_is_not_supported_is_told_what_is(distribution: str, version: str, named: str) -> None:
+    fault = unsupported(distribution, version, SUPPORTED)
+    assert fault.startswith(named)
+    assert "expected debian 12 or 13; amzn 2023." in fault
