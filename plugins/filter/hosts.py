@@ -19,7 +19,5 @@ class FilterModule:
             hosts.missing_hosts,
             hosts.surplus_hosts,
             hosts.resized_hosts,
-            hosts.host_waves,
-            hosts.host_calls,
             hosts.host_addresses,
         )

@@ -90,43 +90,6 @@ def resized_hosts(instances: Iterable[Mapping[str, Any]], name: str, instance_ty
     ]
 
 
-def host_waves(
-    wanted: Sequence[Mapping[str, Any]], instances: Iterable[Mapping[str, Any]], instance_type: str
-) -> list[list[Mapping[str, Any]]]:
-    """Groups of hosts that may change at once: one that stops for another type is alone, and last."""
-    types = {instance.get("tags", {}).get("Name"): instance["instance_type"] for instance in instances}
-    alone = [host for host in wanted if types.get(host["name"], instance_type) != instance_type]
-    others = [host for host in wanted if host not in alone]
-    return [wave for wave in (others, *([host] for host in alone)) if wave]
-
-
-def host_calls(
-    hosts: Iterable[Mapping[str, Any]],
-    filters: Mapping[str, Any],
-    tags: Mapping[str, str],
-    interface: Mapping[str, Any],
-    launch: Mapping[str, Mapping[str, Any]],
-) -> dict[str, dict[str, Any]]:
-    """What ``amazon.aws.ec2_instance`` is told of each host beside what is the same for all.
-
-    :param hosts: as :func:`wanted_hosts` returns them
-    :param filters: what finds instances of the environment; with its name, they find the host
-    :param interface: what all their network interfaces have in common
-    :param launch: by name, what a host is launched with
-    """
-    return {
-        host["name"]: {
-            "filters": {**filters, "tag:Name": host["name"]},
-            "network_interfaces": [
-                {**interface, "subnet_id": host["subnet_id"], "groups": host["security_groups"]}
-            ],
-            "tags": {**tags, "Name": host["name"]},
-            **launch.get(host["name"], {}),
-        }
-        for host in hosts
-    }
-
-
 def host_addresses(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
     """Name, id and the address that ssh reaches, of instances that run."""
     return [

@@ -73,39 +73,6 @@ def test_resized_hosts_are_named_with_the_type_they_have() -> None:
     assert hosts.resized_hosts(FOUND, "goals-prod", "t3.small") == ["goals-prod-1 (t3.micro)"]
 
 
-class TestHostWaves:
-    def test_are_one_where_none_is_stopped(self) -> None:
-        wanted = hosts.wanted_hosts(3, "goals-prod", SUBNETS, [])
-        assert hosts.host_waves(wanted, [], "t3.small") == [wanted]
-
-    def test_stop_one_host_at_a_time_for_another_type(self) -> None:
-        wanted = hosts.wanted_hosts(3, "goals-prod", SUBNETS, [])
-        waves = hosts.host_waves(wanted, FOUND, "t3.large")
-        assert [[host["name"] for host in wave] for wave in waves] == [
-            ["goals-prod-3"],
-            ["goals-prod-1"],
-            ["goals-prod-2"],
-        ]
-
-
-def test_calls_name_the_host_and_launch_what_is_missing() -> None:
-    wanted = hosts.wanted_hosts(2, "goals-prod", SUBNETS, ["sg-1"])
-    calls = hosts.host_calls(
-        wanted,
-        {"tag:slipway_app": "goals"},
-        {"slipway_app": "goals"},
-        {"device_index": 0},
-        {"goals-prod-2": {"image_id": "ami-1"}},
-    )
-    kept = {
-        "filters": {"tag:slipway_app": "goals", "tag:Name": "goals-prod-1"},
-        "network_interfaces": [{"device_index": 0, "subnet_id": "subnet-0a1", "groups": ["sg-1"]}],
-        "tags": {"slipway_app": "goals", "Name": "goals-prod-1"},
-    }
-    assert calls["goals-prod-1"] == kept
-    assert calls["goals-prod-2"]["image_id"] == "ami-1"
-
-
 def test_one_name_twice_is_an_error() -> None:
     with pytest.raises(ValueError, match="two instances are named goals-prod-1: i-1 and i-7"):
         hosts.missing_hosts([instance("goals-prod-1"), instance("goals-prod-1", "i-7")], "goals-prod", 1)
@@ -125,7 +92,5 @@ def test_filters_bear_the_functions_names() -> None:
         "missing_hosts",
         "surplus_hosts",
         "resized_hosts",
-        "host_waves",
-        "host_calls",
         "host_addresses",
     }
