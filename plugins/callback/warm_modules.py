@@ -1,16 +1,11 @@
 """Keeps one warm process for the controller's modules while a playbook runs."""
 
-import contextlib
+import gc
 import os
-import socket
-import subprocess
-import sys
-import tempfile
-from pathlib import Path
 
-from ansible import constants
 from ansible.plugins.callback import CallbackBase
-from ansible.plugins.loader import filter_loader
+
+from ..plugin_utils import warm
 
 DOCUMENTATION = """
 name: warm_modules
@@ -23,8 +18,8 @@ description:
     C(ansible_python_interpreter) of localhost.
   - The process is started with the playbook, loads what it holds while Ansible sets out, is reached by a
     socket in a folder that only the user can enter, and ends with the run, however the run ends.
-  - The filters of this collection are loaded with the playbook as well. Tasks run in forks of Ansible, each
-    of which would load those that it uses.
+  - What tasks need of Ansible and of this collection is loaded with the playbook as well. Tasks run in forks of
+    Ansible, each of which would load what it uses.
   - Where it cannot be had (not on Linux, a path too long for a script's first line), a warning says so once
     and modules run as ever. So do a task that is asynchronous, runs as another user, or sets other C(PYTHON*)
     variables.
@@ -40,63 +35,25 @@ options:
       - name: SLIPWAY_WARM_MODULES
 """
 
-UTILITIES = Path(__file__).resolve().parent.parent / "plugin_utils"
-VARIABLE = "SLIPWAY_PYTHON"
-# A kernel reads this much of a script's first line.
-SHEBANG_LIMIT = 255
-
 
 class CallbackModule(CallbackBase):  # type: ignore[misc]
-    """Starts the server of `warm_server.py` and writes the interpreter that leads to it."""
+    """Starts the warm process of `plugin_utils/warm.py`."""
 
     CALLBACK_VERSION = 2.0
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "slipway.core.warm_modules"
 
     def v2_playbook_on_start(self, playbook: object) -> None:
-        """Offer the interpreter before the first task is run, and load the filters."""
-        os.environ.pop(VARIABLE, None)
+        """Offer the interpreter before the first task is run, and load what tasks would load."""
         if not self.get_option("enabled"):
+            os.environ.pop(warm.VARIABLE, None)
             return
-        # Whichever is asked for, the loader goes through them all, and keeps what it has read.
-        with contextlib.suppress(KeyError):
-            filter_loader.get_with_context("slipway.core.any")
         try:
-            os.environ[VARIABLE] = str(self._interpreter())
+            warm.start()
         except OSError as error:
+            os.environ.pop(warm.VARIABLE, None)
             self._display.warning(f"The controller's modules run without a warm process: {error}")
-
-    def _interpreter(self) -> Path:
-        """Start the server and return the path of the interpreter that asks it.
-
-        Raises:
-            OSError: the server cannot be had here.
-        """
-        if sys.platform != "linux":
-            raise OSError("it needs Linux")
-        # Ansible removes its temporary folder, which is the user's alone, when the run ends.
-        folder = Path(tempfile.mkdtemp(prefix="warm-", dir=constants.DEFAULT_LOCAL_TMP))
-        interpreter = folder / "python"
-        shebang = f"#!{sys.executable} -IS"
-        if len(shebang) > SHEBANG_LIMIT:
-            raise OSError(f"the path of {sys.executable} is too long")
-        client = (UTILITIES / "warm_client.py").read_text()
-        for name, value in {"@FOLDER@": folder, "@PYTHON@": sys.executable}.items():
-            client = client.replace(f'"{name}"', repr(str(value)))
-        interpreter.write_text(f"{shebang}\n{client}")
-        interpreter.chmod(0o700)
-        with socket.socket(socket.AF_UNIX) as listener:
-            # An address holds 107 characters: the folder's own path may be longer.
-            opened = os.open(folder, os.O_PATH)
-            listener.bind(f"/proc/self/fd/{opened}/socket")
-            os.close(opened)
-            listener.listen(128)
-            subprocess.Popen(
-                [sys.executable, "-P", str(UTILITIES / "warm_server.py"), str(os.getpid())],
-                stdin=listener.fileno(),
-                stdout=subprocess.DEVNULL,
-                # Ansible keeps its own from being inherited.
-                stderr=2,
-                start_new_session=True,
-            )
-        return interpreter
+        warm.load_ahead()
+        # What no task frees: a collection in a fork of Ansible would copy all of it.
+        gc.collect()
+        gc.freeze()

@@ -111,13 +111,14 @@ class SharedLoader(botocore.loaders.Loader):
         super().__init__()
         self._say = say
         self._read: set[str] = set()
-        # Which services there are takes a walk through the folders of all.
+
+    def learn_of(self, service: str) -> None:
+        """Load what a client of a service is made from, for the forks to come."""
         for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
-            self.list_available_services(kind)
-        self.learn(b"endpoints")
-        for service in SERVICES:
-            version = self.determine_latest_version(service, "service-2")
-            self.learn(f"{service}/{version}/service-2".encode())
+            with contextlib.suppress(botocore.exceptions.DataNotFoundError):
+                # Which services there are takes a walk through the folders of all.
+                version = self.determine_latest_version(service, kind)
+                self.learn(f"{service}/{version}/{kind}".encode())
 
     def load_data_with_path(self, name: str) -> Any:
         """Load a file of botocore's data, and say so where it was not read before the fork."""
@@ -144,12 +145,20 @@ class Shared:
         self.heard, self._said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.LARGEST)
         self.loader = SharedLoader(functools.partial(self._say, b"m"))
+        self.loader.learn(b"endpoints")
         self.code = SharedCode(functools.partial(self._say, b"c"))
         self._learn = {b"m": self.loader.learn, b"c": self.code.learn}
 
     def _say(self, part: bytes, message: bytes) -> None:
         with contextlib.suppress(OSError):
             self._said.send(part + message)
+
+    def ahead(self) -> Iterator[bool]:
+        """Load what most runs need, and yield after each part."""
+        for service in SERVICES:
+            self.loader.learn_of(service)
+            gc.freeze()
+            yield True
 
     def learn(self) -> None:
         """Add what a fork says."""

@@ -11,6 +11,7 @@ import sys
 
 FOLDER = "@FOLDER@"
 PYTHON = "@PYTHON@"
+SERVER_KILLED = b"The process that ran this module ended without a word: its server was killed.\n"
 
 
 def plain() -> None:
@@ -23,14 +24,16 @@ def plain() -> None:
     os.execv(PYTHON, [PYTHON, *sys.argv[1:]])  # noqa: S606
 
 
-def asked(connection: socket.socket) -> bool:
-    """Hand this process's environment and streams to the server; whether it took them."""
+def asked(
+    connection: socket.socket, folder: bytes, environment: dict[bytes, bytes], streams: list[int]
+) -> bool:
+    """Hand a working directory, an environment and three streams to the server; whether it took them."""
     umask = os.umask(0)
     os.umask(umask)
-    variables = [name + b"=" + value for name, value in os.environb.items()]
-    request = b"\0".join([os.getcwdb(), b"%d" % umask, *variables])
-    streams = b"".join(stream.to_bytes(4, sys.byteorder) for stream in (0, 1, 2))
-    connection.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, streams)])
+    variables = [name + b"=" + value for name, value in environment.items()]
+    request = b"\0".join([folder, b"%d" % umask, *variables])
+    handed = b"".join(stream.to_bytes(4, sys.byteorder) for stream in streams)
+    connection.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
     connection.sendall(request)
     return connection.recv(1) == b"+"
 
@@ -43,14 +46,14 @@ def main() -> None:
     try:
         # An address holds 107 characters: the folder's own path may be longer.
         connection.connect(f"/proc/self/fd/{os.open(FOLDER, os.O_PATH)}/socket")
-        taken = asked(connection)
+        taken = asked(connection, os.getcwdb(), {**os.environb}, [0, 1, 2])
     except OSError:
         taken = False
     if not taken:
         plain()
     status = connection.recv(4)
     if not status:
-        os.write(2, b"The process that ran this module ended without a word: its server was killed.\n")
+        os.write(2, SERVER_KILLED)
         os._exit(1)
     code = int.from_bytes(status, "big", signed=True)
     if code < 0:
@@ -60,4 +63,5 @@ def main() -> None:
     os._exit(code)
 
 
-main()
+if __name__ == "__main__":
+    main()

@@ -106,6 +106,7 @@ class Server:
         sys.path.append(str(Path(__file__).parent))
         aws = importlib.import_module("warm_aws")
         self._shared, self._begin = aws.warm_up(), aws.record_reads
+        self._ahead = self._shared.ahead()
         sys.path.pop()
         self._watch(self._shared.heard, self._shared.learn)
         self._watch(listener, self._accept)
@@ -115,10 +116,14 @@ class Server:
         self._selector.register(what, selectors.EVENT_READ, then)
 
     def serve(self) -> NoReturn:
-        """Serve until the parent ends."""
+        """Serve until the parent ends, and load ahead while nobody asks."""
+        loaded = False
         while True:
-            for key, _ in self._selector.select():
+            asked = self._selector.select(None if loaded else 0)
+            for key, _ in asked:
                 key.data()
+            if not asked and not loaded:
+                loaded = not next(self._ahead, False)
 
     def _end(self) -> None:
         os._exit(0)

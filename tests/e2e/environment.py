@@ -99,13 +99,13 @@ class Environment:
         (self.inventory / "group_vars").mkdir(parents=True)
         shutil.copy(ROOT / "inventories/local/group_vars/lab.yml", self.inventory / "group_vars/lab.yml")
         localhost = {
-            "ansible_connection": "local",
+            "ansible_connection": "slipway.core.warm",
             "ansible_python_interpreter": "{{ controller_python }}",
         }
         group = {"hosts": {"localhost": localhost}, "children": {"app_hosts": None}}
         self._write("hosts.yml", {"lab": {"children": {name: group}}})
         plugin = yaml.safe_load((ROOT / "inventories/local/aws_ec2.yml").read_text())
-        plugin["filters"] |= {"tag:slipway_app": app, "tag:slipway_environment": name}
+        plugin |= {"app": app, "environment": name}
         self._write("aws_ec2.yml", plugin)
         self.set({"app_name": app, "app_environment": name, "deploy_target": "ec2", **variables})
 

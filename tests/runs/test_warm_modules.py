@@ -22,15 +22,15 @@ OR_PLAIN = f"{{{{ lookup('ansible.builtin.env', 'SLIPWAY_PYTHON') or '{sys.execu
 class Play:
     """A play of the module `report` on localhost, in a folder of its own."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, connection: str = "slipway.core.warm") -> None:
+        self.folder, self.connection = folder, connection
 
     def command(self, *tasks: dict[str, Any], interpreter: str = WARM) -> list[str]:
         """Write the playbook of the tasks and return the command that runs it."""
         playbook = self.folder / "play.yml"
         playbook.write_text(yaml.safe_dump([{"hosts": "localhost", "gather_facts": False, "tasks": tasks}]))
         variables = {
-            "ansible_connection": "local",
+            "ansible_connection": self.connection,
             "ansible_python_interpreter": interpreter,
         }
         return [
@@ -82,6 +82,12 @@ def play(tmp_path: Path) -> Play:
     return Play(tmp_path)
 
 
+@pytest.fixture(params=["ansible.builtin.local", "slipway.core.warm"])
+def either_way(tmp_path: Path, request: pytest.FixtureRequest) -> Play:
+    """Give a play whose modules reach the warm process by the interpreter, or by the connection itself."""
+    return Play(tmp_path, request.param)
+
+
 def test_modules_are_forks_of_one_warm_process_that_ends_with_the_run(play: Play) -> None:
     run = play.run(play.report("a"), play.report("b"))
     assert run.returncode == 0, run.stdout
@@ -101,12 +107,12 @@ def test_a_source_is_compiled_once_for_all_modules(play: Play) -> None:
     assert play.read("c")["compiled"] == []
 
 
-def test_a_module_finds_itself_where_the_plain_interpreter_would_be(play: Play) -> None:
-    tasks = [play.report("found", environment={"COLOUR": "green"})]
-    assert play.run(*tasks).returncode == 0
-    warm = play.read("found")
-    assert play.run(*tasks, interpreter=sys.executable).returncode == 0
-    plain = play.read("found")
+def test_a_module_finds_itself_where_the_plain_interpreter_would_be(either_way: Play) -> None:
+    tasks = [either_way.report("found", environment={"COLOUR": "green"})]
+    assert either_way.run(*tasks).returncode == 0
+    warm = either_way.read("found")
+    assert either_way.run(*tasks, interpreter=sys.executable).returncode == 0
+    plain = either_way.read("found")
     assert warm.pop("warm")
     assert not plain.pop("warm")
     for found in (warm, plain):
@@ -117,21 +123,32 @@ def test_a_module_finds_itself_where_the_plain_interpreter_would_be(play: Play) 
     assert warm["colour"] == "green"
 
 
-def test_check_mode_and_a_large_result_come_through(play: Play) -> None:
-    large = play.report("large", options={"size": 3_000_000}, register="large", check_mode=True)
+@pytest.mark.parametrize(("connection", "started"), [("slipway.core.warm", 0), ("ansible.builtin.local", 2)])
+def test_by_its_connection_a_module_reaches_the_warm_process_without_a_shell(
+    tmp_path: Path, connection: str, started: int
+) -> None:
+    play = Play(tmp_path, connection)
+    run = play.run(play.report("a"), play.report("b"), ANSIBLE_VERBOSITY="3")
+    assert run.returncode == 0, run.stdout
+    assert len(re.findall(r"^<localhost> EXEC .*warm-", run.stdout, re.MULTILINE)) == started
+    assert play.read("a")["warm"]
+
+
+def test_check_mode_and_a_large_result_come_through(either_way: Play) -> None:
+    large = either_way.report("large", options={"size": 3_000_000}, register="large", check_mode=True)
     told = {"ansible.builtin.assert": {"that": "large.output | length == 3000000"}}
-    run = play.run(large, told)
+    run = either_way.run(large, told)
     assert run.returncode == 0, run.stdout[-3000:]
-    assert play.read("large")["check_mode"]
+    assert either_way.read("large")["check_mode"]
 
 
 @pytest.mark.parametrize("end", ["kill", "exit"])
 def test_a_module_that_ends_without_a_result_is_reported_as_by_the_plain_interpreter(
-    play: Play, end: str
+    either_way: Play, end: str
 ) -> None:
     reports = []
     for interpreter in (WARM, sys.executable):
-        run = play.run(play.report("end", options={"end": end}), interpreter=interpreter)
+        run = either_way.run(either_way.report("end", options={"end": end}), interpreter=interpreter)
         assert run.returncode != 0
         reports.append(re.findall(r"rc: .*|module_stderr: .*", run.stdout))
     assert reports[0]
@@ -143,14 +160,14 @@ def test_a_module_ends_after_the_threads_that_it_started(play: Play) -> None:
     assert (play.folder / "threads").read_text() == "the thread ended"
 
 
-def test_what_only_a_plain_interpreter_can_do_is_left_to_it(play: Play) -> None:
-    run = play.run(
-        play.report("async", **{"async": 20, "poll": 1}),
-        play.report("python", environment={"PYTHONUNBUFFERED": "1"}),
-        play.report("warm"),
+def test_what_only_a_plain_interpreter_can_do_is_left_to_it(either_way: Play) -> None:
+    run = either_way.run(
+        either_way.report("async", **{"async": 20, "poll": 1}),
+        either_way.report("python", environment={"PYTHONUNBUFFERED": "1"}),
+        either_way.report("warm"),
     )
     assert run.returncode == 0, run.stdout
-    assert [play.read(name)["warm"] for name in ("async", "python", "warm")] == [False, False, True]
+    assert [either_way.read(name)["warm"] for name in ("async", "python", "warm")] == [False, False, True]
 
 
 def asks(play: Play, *questions: list[Any], **keywords: Any) -> dict[str, Any]:

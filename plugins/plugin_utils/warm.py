@@ -1,0 +1,187 @@
+"""The warm process of a run: started once, by whichever plugin is first, and ended with the run.
+
+The callback `warm_modules` is the setting that switches it, and says in docs what it is.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import os
+import shlex
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from ansible import constants
+from ansible.plugins.loader import action_loader, callback_loader, filter_loader, lookup_loader
+
+from . import warm_client
+
+UTILITIES = Path(__file__).resolve().parent
+CALLBACK = "slipway.core.warm_modules"
+#: The variable that names the interpreter which asks the warm process.
+VARIABLE = "SLIPWAY_PYTHON"
+# A kernel reads this much of a script's first line.
+SHEBANG_LIMIT = 255
+#: Whose modules this collection's roles call from the controller, and what they call beside modules.
+ACTIONS = (
+    "ansible.builtin.assert",
+    "ansible.builtin.debug",
+    "ansible.builtin.include_vars",
+    "ansible.builtin.normal",
+    "ansible.builtin.set_fact",
+    "ansible.builtin.validate_argument_spec",
+    "slipway.core.at_once",
+    "slipway.core.aws_reads",
+    "slipway.core.ecr_login",
+    "slipway.core.preflight",
+    "slipway.core.release_lock",
+    "slipway.core.secret_values",
+)
+
+_started: dict[int, Path] = {}
+
+
+def wanted() -> bool:
+    """Whether the callback is in use and not switched off."""
+    if CALLBACK not in constants.CALLBACKS_ENABLED:
+        return False
+    # Loaded, its options are known.
+    name = callback_loader.get(CALLBACK, class_only=True)._load_name
+    return bool(constants.config.get_config_value("enabled", plugin_type="callback", plugin_name=name))
+
+
+def start() -> Path:
+    """Start the warm process unless this process has, and return the interpreter that asks it.
+
+    Raises:
+        OSError: it cannot be had here.
+    """
+    if os.getpid() not in _started:
+        _started[os.getpid()] = interpreter = _start()
+        os.environ[VARIABLE] = str(interpreter)
+    return _started[os.getpid()]
+
+
+def _start() -> Path:
+    if sys.platform != "linux":
+        raise OSError("it needs Linux")
+    # Ansible removes its temporary folder, which is the user's alone, when the run ends.
+    folder = Path(tempfile.mkdtemp(prefix="warm-", dir=constants.DEFAULT_LOCAL_TMP))
+    interpreter = folder / "python"
+    shebang = f"#!{sys.executable} -IS"
+    if len(shebang) > SHEBANG_LIMIT:
+        raise OSError(f"the path of {sys.executable} is too long")
+    client = (UTILITIES / "warm_client.py").read_text()
+    for name, value in {"@FOLDER@": folder, "@PYTHON@": sys.executable}.items():
+        client = client.replace(f'"{name}"', repr(str(value)))
+    interpreter.write_text(f"{shebang}\n{client}")
+    interpreter.chmod(0o700)
+    with socket.socket(socket.AF_UNIX) as listener:
+        # An address holds 107 characters: the folder's own path may be longer.
+        opened = os.open(folder, os.O_PATH)
+        listener.bind(f"/proc/self/fd/{opened}/socket")
+        os.close(opened)
+        listener.listen(128)
+        subprocess.Popen(
+            [sys.executable, "-P", str(UTILITIES / "warm_server.py"), str(os.getpid())],
+            stdin=listener.fileno(),
+            stdout=subprocess.DEVNULL,
+            # Ansible keeps its own from being inherited.
+            stderr=2,
+            start_new_session=True,
+        )
+    return interpreter
+
+
+def environment_of(command: str) -> dict[str, str] | None:
+    """Return the variables that a shell's command sets for the warm interpreter; None where it does more."""
+    words = _words(command)
+    if len(words) == 3 and words[:2] == ["/bin/sh", "-c"]:
+        words = _words(words[2])
+    *assignments, last = words or [""]
+    named = [assignment.partition("=") for assignment in assignments]
+    if not last or last != os.environ.get(VARIABLE) or not all(name.isidentifier() for name, _, _ in named):
+        return None
+    return {name: value for name, _, value in named}
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return []
+
+
+class Call:
+    """A program that runs in a fork of the warm process, with this process's environment and `variables`.
+
+    :param folder: its working directory; without it, this process's own
+
+    Raises:
+        OSError: the warm process does not take it.
+    """
+
+    def __init__(
+        self, program: bytes, variables: Mapping[str, str] | None = None, folder: str | None = None
+    ) -> None:
+        # In memory, and whole: nothing has to be fed or drained while it runs.
+        self._streams = [os.memfd_create(name) for name in ("stdin", "stdout", "stderr")]
+        self._connection = socket.socket(socket.AF_UNIX)
+        try:
+            os.write(self._streams[0], program)
+            os.lseek(self._streams[0], 0, os.SEEK_SET)
+            environment = {
+                **os.environb,
+                **{os.fsencode(name): os.fsencode(value) for name, value in (variables or {}).items()},
+            }
+            place = os.open(Path(os.environ[VARIABLE]).parent, os.O_PATH)
+            try:
+                self._connection.connect(f"/proc/self/fd/{place}/socket")
+            finally:
+                os.close(place)
+            if not warm_client.asked(
+                self._connection, os.fsencode(folder or os.getcwd()), environment, self._streams
+            ):
+                raise ConnectionRefusedError("its Python would be set up otherwise")
+        except OSError:
+            self._close()
+            raise
+
+    def result(self) -> tuple[int, bytes, bytes]:
+        """Wait for its end; return exit code, as a shell gives it, standard output and standard error."""
+        status = self._connection.recv(4)
+        _, output, errors = (os.pread(each, os.fstat(each).st_size, 0) for each in self._streams)
+        self._close()
+        if not status:
+            return 1, output, errors + warm_client.SERVER_KILLED
+        code = int.from_bytes(status, "big", signed=True)
+        if code >= 0:
+            return code, output, errors
+        # What a shell says and exits with.
+        return 128 - code, output, errors + f"{signal.strsignal(-code)}\n".encode()
+
+    def _close(self) -> None:
+        for stream in self._streams:
+            os.close(stream)
+        self._connection.close()
+
+
+def load_ahead() -> None:
+    """Load what each task would otherwise load for itself, in its own fork of Ansible."""
+    # Whichever is asked for, the loader goes through them all, and keeps what it has read.
+    with contextlib.suppress(KeyError):
+        filter_loader.get_with_context("slipway.core.any")
+    for action in ACTIONS:
+        action_loader.get(action, class_only=True)
+    lookup_loader.get("ansible.builtin.env", class_only=True)
+    # Ansible's own, which it works out once for each process. Without it, nothing but time is lost.
+    with contextlib.suppress(ImportError, AttributeError, TypeError):
+        results = importlib.import_module("ansible._internal._task").UnifiedTaskResult
+        for source_is_module in (False, True):
+            results.get_result_key_to_resolved_field_mapping(source_is_module=source_is_module)
