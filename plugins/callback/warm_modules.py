@@ -18,8 +18,8 @@ description:
     C(ansible_python_interpreter) of localhost.
   - The process is started with the playbook, loads what it holds while Ansible sets out, is reached by a
     socket in a folder that only the user can enter, and ends with the run, however the run ends.
-  - What tasks need of Ansible and of this collection is loaded with the playbook as well. Tasks run in forks of
-    Ansible, each of which would load what it uses.
+  - What tasks need of Ansible and of this collection is loaded with the playbook as well. Tasks run in forks
+    of Ansible, each of which would load what it uses.
   - Where it cannot be had (not on Linux, a path too long for a script's first line), a warning says so once
     and modules run as ever. So do a task that is asynchronous, runs as another user, or sets other C(PYTHON*)
     variables.

@@ -5,9 +5,8 @@
 
 from __future__ import annotations
 
-import contextlib
-
 from ansible.plugins.connection import local
+
 from ..plugin_utils import warm
 
 DOCUMENTATION = """
@@ -16,8 +15,8 @@ short_description: Run the controller's modules in the warm process of a run
 version_added: "0.1.0"
 description:
   - The connection of localhost. It does what P(ansible.builtin.local#connection) does, with one exception.
-  - A module whose interpreter is that of P(slipway.core.warm_modules#callback) is handed to the warm process by
-    this connection itself, where two shells and the interpreter would start to do so.
+  - A module whose interpreter is that of P(slipway.core.warm_modules#callback) is handed to the warm process
+    by this connection itself, where two shells and the interpreter would start to do so.
 author: Slipway contributors (@slipway)
 options:
   become_success_timeout:
@@ -37,17 +36,21 @@ extends_documentation_fragment:
 """
 
 
-class Connection(local.Connection):  # type: ignore[misc]
+class Connection(local.Connection):
     """The local connection, with a shorter way for what runs in the warm process."""
 
     def exec_command(
         self, cmd: str, in_data: bytes | None = None, sudoable: bool = True
     ) -> tuple[int, bytes, bytes]:
         """Run a command; where that is the warm interpreter with a program for it, without a shell."""
-        variables = warm.environment_of(cmd) if in_data is not None else None
-        if variables is not None:
-            with contextlib.suppress(OSError):
+        if in_data is not None and (variables := warm.environment_of(cmd)) is not None:
+            try:
                 call = warm.Call(in_data, variables, self.cwd)
+            except OSError:
+                # The interpreter finds out by itself what to do without one.
+                pass
+            else:
                 local.display.vvv(f"WARM {cmd}", host=self._play_context.remote_addr)
                 return call.result()
-        return super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        done: tuple[int, bytes, bytes] = super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
+        return done

@@ -14,6 +14,7 @@ from typing import Any
 
 from ansible.errors import AnsibleParserError
 from ansible.plugins.inventory import BaseInventoryPlugin
+
 from ..plugin_utils import warm
 
 DOCUMENTATION = """
@@ -23,10 +24,11 @@ version_added: "0.1.0"
 description:
   - Finds the running instances that role ec2_hosts made for an environment, by their tags, and puts them into
     group C(app_hosts).
-  - What amazon.aws.aws_ec2 does for any instances, this does for those of an environment, in a tenth of the words,
-    and asks AWS in the warm process of the run (P(slipway.core.warm_modules#callback)). Ansible itself, of which
+  - What amazon.aws.aws_ec2 does for any instances, this does for those of an environment, in fewer words, and
+    asks AWS in the warm process of the run (P(slipway.core.warm_modules#callback)). Ansible itself, of which
     each task is a fork, stays without boto3.
-  - A host is named by its tag C(Name); where several bear the same, the others have their instance id behind it.
+  - A host is named by its tag C(Name); where several bear the same, the others have their instance id behind
+    it.
 author: Slipway contributors (@slipway)
 options:
   plugin:
@@ -47,7 +49,8 @@ options:
     required: true
   address:
     description:
-      - Which of an instance's addresses is connected to. V(public) is the private one where there is no public one.
+      - Which of an instance's addresses is connected to. V(public) is the private one where there is no
+        public one.
     choices: [public, private]
     default: public
   profile:
@@ -75,7 +78,7 @@ PROGRAM = Path(__file__).resolve().parent.parent / "plugin_utils/ec2_instances.p
 HOW = ("region", "profile", "endpoint_url", "access_key", "secret_key")
 
 
-class InventoryModule(BaseInventoryPlugin):  # type: ignore[misc]
+class InventoryModule(BaseInventoryPlugin):
     """The inventory slipway.core.ec2_hosts."""
 
     NAME = "slipway.core.ec2_hosts"

@@ -82,8 +82,10 @@ def host_containers(
 ) -> dict[str, Any]:
     """Give what one host runs, as the host_release module takes it: containers, secrets and routes.
 
-    `images` is what app_images returned, `private_addresses` maps each host to its private address;
-    with one host alone it is not read.
+    `images` is what app_images returned, `private_addresses` holds the private address of the first host by
+    name; with one host alone it is not read.
+
+    Raises ValueError where a secret has no value: a service must not start without.
     """
     first = min(hosts)
     here = [
@@ -91,6 +93,9 @@ def host_containers(
         for name in start_order(services)
         if inventory_hostname == first or not is_singleton(services[name])
     ]
+    lacking = {name: set(services[name]["secrets"]) - set(secrets.get(name, {})) for name in here}
+    if told := [f"{name}: {', '.join(sorted(names))}" for name, names in lacking.items() if names]:
+        raise ValueError(f"no value was read for secrets of {'; '.join(told)}: the role secrets reads them")
     elsewhere = {
         name: private_addresses[first]
         for name, service in services.items()

@@ -20,9 +20,10 @@ def host_parts(
     """Tell it of each host.
 
     Both arguments hold results of the module host_release by host: of the release, and of the return where
-    there was one. A host whose turn never came has none.
+    there was one. A host whose turn never came has none, or one that was skipped.
     """
-    return [_host(name, releases[name], returns.get(name, {})) for name in sorted(releases)]
+    ours = {name: {} if result.get("skipped") else result for name, result in releases.items()}
+    return [_host(name, ours[name], returns.get(name, {})) for name in sorted(ours)]
 
 
 def _host(name: str, release: Mapping[str, Any], back: Mapping[str, Any]) -> Json:

@@ -21,9 +21,11 @@ def found(question: dict[str, Any]) -> list[dict[str, str]]:
         region_name=question["region"],
     )
     ec2 = session.client("ec2", endpoint_url=question["endpoint_url"])
-    filters = [{"Name": f"tag:{name}", "Values": [value]} for name, value in question["tags"].items()]
-    filters.append({"Name": "instance-state-name", "Values": ["running"]})
-    pages = ec2.get_paginator("describe_instances").paginate(Filters=filters)
+    wanted = {"instance-state-name": "running"}
+    wanted |= {f"tag:{name}": value for name, value in question["tags"].items()}
+    pages = ec2.get_paginator("describe_instances").paginate(
+        Filters=[{"Name": name, "Values": [value]} for name, value in wanted.items()]
+    )
     return [
         {
             "id": instance["InstanceId"],

@@ -145,9 +145,8 @@ class Call:
                 self._connection.connect(f"/proc/self/fd/{place}/socket")
             finally:
                 os.close(place)
-            if not warm_client.asked(
-                self._connection, os.fsencode(folder or os.getcwd()), environment, self._streams
-            ):
+            where = os.fsencode(folder or os.getcwd())
+            if not warm_client.asked(self._connection, where, environment, self._streams):
                 raise ConnectionRefusedError("its Python would be set up otherwise")
         except OSError:
             self._close()

@@ -83,6 +83,14 @@ class TestHostContainers:
         assert api["init"] is True
         assert "secrets" not in api
 
+    def test_a_secret_without_a_value_is_a_fault(self) -> None:
+        services = model()
+        services["api"]["secrets"] = {"TOKEN": "ssm:token", "URL": "ssm:url"}
+        with pytest.raises(ValueError, match="api: TOKEN, URL"):
+            views.host_containers(
+                services, IMAGES, {}, hosts=["a"], inventory_hostname="a", private_addresses={}
+            )
+
     def test_images_given_by_name_get_no_version(self) -> None:
         assert on("goals-prod-1")["containers"][0]["environment"] == {}
 
@@ -90,8 +98,9 @@ class TestHostContainers:
         services = model()
         services["web"]["environment"]["APP_VERSION"] = "mine"
         services["api"]["secrets"]["APP_VERSION"] = "ssm:version"
+        secrets = {**SECRETS, "api": {**SECRETS["api"], "APP_VERSION": "its own"}}
         result = views.host_containers(
-            services, IMAGES, {}, hosts=["a"], inventory_hostname="a", private_addresses={}
+            services, IMAGES, secrets, hosts=["a"], inventory_hostname="a", private_addresses={}
         )
         environments = {item["service"]: item["environment"] for item in result["containers"]}
         assert environments["web"] == {"APP_VERSION": "mine"}

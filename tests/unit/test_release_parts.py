@@ -23,6 +23,7 @@ UNREACHABLE: Json = {"unreachable": True, "msg": "Connection timed out"}
         (MOVED, {}, "moved"),
         (KEPT, {}, "kept"),
         ({}, {}, "waiting"),
+        ({"skipped": True, "changed": False}, {}, "waiting"),
         (FAILED, {}, "failed"),
         (UNREACHABLE, {}, "unreachable"),
         (MOVED, BACK, "returned"),
