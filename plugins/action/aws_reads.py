@@ -118,8 +118,8 @@ class ActionModule(ActionBase):
         defaults: dict[str, Any] = {}
         options: set[str] = set()
         for folder in folders:
-            defaults.update(self._loader.load_from_file(str(folder / "defaults/main.yml")) or {})
-            specs = self._loader.load_from_file(str(folder / "meta/argument_specs.yml"))
+            defaults.update(self._loader.load_from_file(str(folder / "defaults/main.yml"), unsafe=True) or {})
+            specs = self._loader.load_from_file(str(folder / "meta/argument_specs.yml"), unsafe=True)
             options.update(specs["argument_specs"]["main"]["options"])
         variables = {**defaults, **self._variables, **facts}
         told = {

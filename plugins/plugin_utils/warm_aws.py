@@ -5,6 +5,7 @@ import contextlib
 import functools
 import gc
 import hashlib
+import importlib
 import json
 import marshal
 import os
@@ -18,9 +19,10 @@ from typing import Any
 
 import ansible.module_utils._internal._ansiballz._loader
 import ansible.module_utils.basic  # noqa: F401
-import boto3  # noqa: F401
+import boto3
 import botocore.client
 import botocore.exceptions
+import botocore.hooks
 import botocore.loaders
 import botocore.session
 
@@ -28,6 +30,8 @@ import botocore.session
 SERVICES = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "s3", "sts")
 #: The variable of a module's environment that names a file for what it asks of AWS.
 READS = "SLIPWAY_READS"
+#: What modules import beside their own archives.
+PACKAGES = ("packaging.version", "docker", "docker.errors")
 #: How the names of operations begin that change nothing, and which of these tell a secret.
 READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
 SECRET = (
@@ -112,14 +116,6 @@ class SharedLoader(botocore.loaders.Loader):
         self._say = say
         self._read: set[str] = set()
 
-    def learn_of(self, service: str) -> None:
-        """Load what a client of a service is made from, for the forks to come."""
-        for kind in ("service-2", "endpoint-rule-set-1", "paginators-1", "waiters-2"):
-            with contextlib.suppress(botocore.exceptions.DataNotFoundError):
-                # Which services there are takes a walk through the folders of all.
-                version = self.determine_latest_version(service, kind)
-                self.learn(f"{service}/{version}/{kind}".encode())
-
     def load_data_with_path(self, name: str) -> Any:
         """Load a file of botocore's data, and say so where it was not read before the fork."""
         if name not in self._read:
@@ -145,7 +141,6 @@ class Shared:
         self.heard, self._said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.LARGEST)
         self.loader = SharedLoader(functools.partial(self._say, b"m"))
-        self.loader.learn(b"endpoints")
         self.code = SharedCode(functools.partial(self._say, b"c"))
         self._learn = {b"m": self.loader.learn, b"c": self.code.learn}
 
@@ -154,11 +149,18 @@ class Shared:
             self._said.send(part + message)
 
     def ahead(self) -> Iterator[bool]:
-        """Load what most runs need, and yield after each part."""
-        for service in SERVICES:
-            self.loader.learn_of(service)
-            gc.freeze()
-            yield True
+        """Import what modules do, make a client of each service as they will, and yield after each part."""
+        for package in PACKAGES:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(package)
+        yield True
+        # With a profile that is not there, no client can be made; modules say so.
+        with contextlib.suppress(botocore.exceptions.BotoCoreError):
+            session = boto3.Session("none", "none", region_name="us-east-1")
+            for service in SERVICES:
+                session.client(service)
+                gc.freeze()
+                yield True
 
     def learn(self) -> None:
         """Add what a fork says."""
@@ -181,10 +183,27 @@ def warm_up() -> Shared:
         return shared.loader if loader.search_paths == usual else loader
 
     botocore.session.create_loader = create_loader
+    # Each session registers the same 250 handlers, and works these out for each of them.
+    hooks: Any = botocore.hooks
+    hooks.accepts_kwargs = functools.cache(hooks.accepts_kwargs)
+    aliaser = hooks.EventAliaser
+    aliaser._alias_event_name = _cached_for_all(aliaser._alias_event_name)
     zipimport._compile_source = shared.code.compile  # type: ignore[attr-defined]
     gc.collect()
     gc.freeze()
     return shared
+
+
+def _cached_for_all(alias: Callable[[Any, str], str]) -> Callable[[Any, str], str]:
+    """Remember what a name of an event is an alias of; all aliasers have the same aliases."""
+    known: dict[str, str] = {}
+
+    def cached(aliaser: Any, name: str) -> str:
+        if name not in known:
+            known[name] = alias(aliaser, name)
+        return known[name]
+
+    return cached
 
 
 def record_reads() -> None:
