@@ -7,40 +7,65 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
-from ansible._internal._datatag._tags import Origin
-from ansible.errors import AnsibleError
-from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible._internal._datatag._tags import Origin, VaultedValue
+from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
+from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.plugins.action import ActionBase
 
-from ..module_utils.faults import Fault, locate
+from ..module_utils import preflight_options, preflight_specs
+from ..module_utils.faults import Fault
 from ..module_utils.preflight import references
+from ..module_utils.preflight_specs import Options, Specs
 
 #: The argument specs that describe an environment's variables, and the target that needs none of AWS's.
-ENVIRONMENT, AWS_ENVIRONMENT, LOCAL = "environment", "aws_environment", "dev"
+ROLE, ENVIRONMENT, AWS_ENVIRONMENT, LOCAL = "preflight", "environment", "aws_environment", "dev"
 #: The model says more about services than an argument spec can.
 CHECKED_ELSEWHERE = ("app_services", "database_service")
+#: The group of the hosts, whose variables may differ from those of the machine that runs Ansible.
+HOSTS = "app_hosts"
+#: How the names begin of what is known of a host only when it is there, or has been looked at.
+OF_HOSTS = ("ansible_", "ec2_", "hostvars")
+NAME = re.compile(r"[A-Za-z_]\w*")
 
 
 class ActionModule(ActionBase):
     """The action of slipway.core.preflight."""
 
+    @classmethod
+    def finalize_task_arg(cls, name: str, value: Any, templar: Any, context: Any) -> Any:
+        """Template an argument. One that cannot be is none, and named beside all other faults."""
+        try:
+            return super().finalize_task_arg(name, value, templar, context)
+        except AnsibleError:
+            return None
+
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""
         variables = task_vars or {}
         arguments = self._task.args
-        specs = self._loader.load_from_file(arguments["spec"])["argument_specs"]
-        found = _Variables(self._templar, variables, arguments["project_dir"])
-        found.read(specs[ENVIRONMENT]["options"])
+        base = arguments["project_dir"]
+        project = Path(arguments["spec"]).parents[3]
+        specs = preflight_specs.load(project, project / ".cache/options.json")
+        own = specs.roles[ROLE]
+        found = Variables(self._templar, variables, base, specs)
+        found.read(own[ENVIRONMENT])
         if found.values["deploy_target"] != LOCAL:
-            found.read(specs[AWS_ENVIRONMENT]["options"])
-        for name, value in _named_by_others(arguments):
-            found.origins.update(_origins(value, name, arguments["project_dir"]))
+            found.read(own[AWS_ENVIRONMENT])
+        found.read_options(project)
+        for host in variables.get("groups", {}).get(HOSTS, []):
+            raw = variables["hostvars"].raw_get(host)
+            templar = self._templar.copy_with_new_env(available_variables=raw)
+            found.of_host(templar, raw).read_options(project)
+        usable = found.usable(arguments, own["main"])
+        for name, value in _named_by_others(usable):
+            found.origins.update(_origins(value, name, base))
         result: dict[str, Any] = self._execute_module(
             module_args={
-                **arguments,
+                **usable,
                 "environment_values": found.values,
                 "origins": found.origins,
                 "defined": _defined(found.values, variables),
@@ -53,18 +78,27 @@ class ActionModule(ActionBase):
         return result
 
 
-class _Variables:
-    """The environment's variables: their values, where they were written, and what is wrong with them."""
+class Variables:
+    """The variables of an environment: their values, where they were written, and what is wrong with them."""
 
-    def __init__(self, templar: Any, variables: Mapping[str, Any], base: str) -> None:
+    def __init__(self, templar: Any, variables: Mapping[str, Any], base: str, specs: Specs) -> None:
         self._templar = templar
         self._variables = variables
         self._base = base
+        self._specs = specs
+        # Those that have been read, each with its place: hosts have most of them in common.
+        self._read_already: set[tuple[str, str]] = set()
         self.values: dict[str, Any] = {}
         self.origins: dict[str, str] = {}
         self.faults: list[Fault] = []
 
-    def read(self, options: Mapping[str, Mapping[str, Any]]) -> None:
+    def of_host(self, templar: Any, variables: Mapping[str, Any]) -> Variables:
+        """Give the variables of a host, whose faults are among these."""
+        theirs = Variables(templar, variables, self._base, self._specs)
+        theirs.faults, theirs._read_already = self.faults, self._read_already
+        return theirs
+
+    def read(self, options: Options) -> None:
         """Read the variables that an argument spec describes; None stands for one that cannot be read."""
         for name, option in options.items():
             self.values[name] = None
@@ -73,22 +107,122 @@ class _Variables:
             elif option.get("required"):
                 self.faults.append(_missing(name, option))
 
+    def read_options(self, project: Path) -> None:
+        """Judge every option of a role that somebody has set, and every name that is like one's."""
+        for name, written in self._variables.items():
+            role = self._specs.role_of(name)
+            place = _place(written, self._base) or _place(name, self._base)
+            if not role or (name, place) in self._read_already or _is_default(written, project):
+                continue
+            self._read_already.add((name, place))
+            option = self._specs.options(role).get(name)
+            if option:
+                self._judge(name, option)
+            elif name not in self._specs.names and not self._read_by_others(name):
+                known = {*self._specs.options(role), *self._names_of(role)}
+                where = place or f"variable {name}"
+                self.faults.append(preflight_options.unknown(name, where, role, known))
+
+    def usable(self, arguments: Mapping[str, Any], options: Options) -> dict[str, Any]:
+        """Give the arguments without those that the module would refuse: their faults are named."""
+        usable = dict(arguments)
+        for name, value in arguments.items():
+            option = options.get(f"{ROLE}_{name}")
+            if option is None:
+                continue
+            before = len(self.faults)
+            if value is None:
+                self._judge(f"{ROLE}_{name}", option)
+            else:
+                origins = dict(_origins(value, name, self._base))
+                _, faults = preflight_options.read(name, value, option, origins, self._secret(name))
+                self.faults += faults
+            if value is None or len(self.faults) > before:
+                del usable[name]
+            # What it is made of has been named by its own name.
+            named = {fault.problem for fault in self.faults[:before]}
+            self.faults[before:] = [fault for fault in self.faults[before:] if fault.problem not in named]
+        return usable
+
     def _read(self, name: str, option: Mapping[str, Any]) -> None:
         written = self._variables[name]
         try:
             value = self._templar.template(written)
         except AnsibleError as error:
-            where = _place(written, self._base) or f"variable {name}"
-            self.faults.append(_untemplated(name, where, error))
+            self._untemplated(name, option, error)
             return
         self.origins.update(_origins(value, name, self._base))
         self.values[name] = value
         if name not in CHECKED_ELSEWHERE:
-            checked = ArgumentSpecValidator({name: dict(option)}).validate({name: value})
-            self.values[name] = checked.validated_parameters[name]
-            for message in checked.error_messages:
-                where = locate(self.origins, name)
-                self.faults.append(Fault(where, name, message, _described(option), f"correct {name}"))
+            self.values[name], faults = preflight_options.read(
+                name, value, option, self.origins, self._secret(name)
+            )
+            self.faults += faults
+
+    def _judge(self, name: str, option: Mapping[str, Any]) -> None:
+        try:
+            value = self._templar.template(self._variables[name])
+        except AnsibleValueOmittedError:
+            return
+        except AnsibleUndefinedVariable as error:
+            if not self._rests_on_later(name):
+                self._untemplated(name, option, error)
+            return
+        except AnsibleError as error:
+            self._untemplated(name, option, error)
+            return
+        origins = dict(_origins(value, name, self._base))
+        self.faults += preflight_options.read(name, value, option, origins, self._secret(name))[1]
+
+    def _untemplated(self, name: str, option: Mapping[str, Any], error: AnsibleError) -> None:
+        where = _place(self._variables[name], self._base) or f"variable {name}"
+        hidden = option.get("no_log") or self._secret(name)("")
+        said = "why is not shown, as it may hold a secret" if hidden else error.message
+        self.faults.append(_untemplated(name, where, said))
+
+    def _secret(self, name: str) -> Callable[[Any], bool]:
+        """Give what tells whether a value within a variable is not to be shown."""
+
+        def secret(value: Any) -> bool:
+            # A text that is made of a vaulted one does not say so itself.
+            return _is_vaulted(value) or any(
+                _is_vaulted(text)
+                for reached in self._reached(name) - {name}
+                for text in _texts(self._variables[reached])
+            )
+
+        return secret
+
+    def _rests_on_later(self, name: str) -> bool:
+        """Tell whether a variable is made of what is known only later, of hosts or of what roles publish."""
+        words = {
+            word
+            for reached in self._reached(name)
+            for text in _texts(self._variables[reached])
+            for word in _words(text)
+        }
+        return any(
+            word.startswith(OF_HOSTS) or word in self._specs.names for word in words - {*self._variables}
+        )
+
+    def _reached(self, name: str) -> set[str]:
+        """Give the variables that a variable is made of, itself among them."""
+        reached: set[str] = set()
+        ahead = [name]
+        while ahead:
+            name = ahead.pop()
+            if name in self._variables and name not in reached:
+                reached.add(name)
+                ahead += [word for text in _texts(self._variables[name]) for word in _words(text)]
+        return reached
+
+    def _read_by_others(self, name: str) -> bool:
+        """Tell whether another variable is made of it: people may have names of their own."""
+        others = (value for other, value in self._variables.items() if other != name)
+        return any(name in _words(text) for value in others for text in _texts(value))
+
+    def _names_of(self, role: str) -> Iterator[str]:
+        return (name for name in self._specs.names if self._specs.role_of(name) == role)
 
 
 def _named_by_others(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
@@ -108,26 +242,19 @@ def _missing(name: str, option: Mapping[str, Any]) -> Fault:
         f"variable {name}",
         name,
         "nothing: the variable is not defined",
-        _described(option),
+        preflight_options.described(option),
         f"define {name} in group_vars/all or in the environment's group_vars",
     )
 
 
-def _untemplated(name: str, where: str, error: AnsibleError) -> Fault:
+def _untemplated(name: str, where: str, said: str) -> Fault:
     return Fault(
         where,
         name,
-        f"it cannot be evaluated: {error.message}",
+        f"it cannot be evaluated: {said}",
         "an expression whose variables are all defined",
         "define the variable that the message names, or correct the expression",
     )
-
-
-def _described(option: Mapping[str, Any]) -> str:
-    description = option["description"]
-    text = str(description if isinstance(description, str) else description[0])
-    # Ansible's documentation markup: C(name) is shown as name.
-    return re.sub(r"\b[A-Z]\(([^)]*)\)", r"\1", text).rstrip(".")
 
 
 def _defined(values: Mapping[str, Any], variables: Mapping[str, Any]) -> list[str]:
@@ -149,6 +276,40 @@ def _origins(value: Any, key: str, base: str, written: Any = None) -> Iterator[t
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _origins(inner, f"{key}[{index}]", base)
+
+
+def _is_vaulted(value: Any) -> bool:
+    if isinstance(value, EncryptedString) or VaultedValue.is_tagged_on(value):
+        return True
+    # Of what is in a file that is vaulted as a whole, nothing tells but the file.
+    origin = Origin.get_tag(value)
+    try:
+        return bool(origin and origin.path) and is_encrypted(Path(origin.path).read_bytes())
+    except OSError:
+        return False
+
+
+def _texts(value: Any) -> Iterator[Any]:
+    """Give all texts within what is written for a variable."""
+    if isinstance(value, (str, EncryptedString)):
+        yield value
+    elif isinstance(value, dict):
+        for inner in value.values():
+            yield from _texts(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _texts(inner)
+
+
+def _words(text: Any) -> set[str]:
+    """Give what may be names of variables in a text that is a template."""
+    return set(NAME.findall(text)) if isinstance(text, str) and ("{{" in text or "{%" in text) else set()
+
+
+def _is_default(written: Any, project: Path) -> bool:
+    """Tell whether nobody has set a variable: the roles' own defaults are tested with the roles."""
+    origin = Origin.get_tag(written)
+    return bool(origin and origin.path and Path(origin.path).is_relative_to(project / "roles"))
 
 
 def _place(value: Any, base: str) -> str:

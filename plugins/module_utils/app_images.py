@@ -16,7 +16,7 @@ from typing import IO, Any, Protocol
 
 from .build_context import TAG_LENGTH, pack, tag_of
 from .faults import Fault, Faults
-from .image_engine import EngineError, registry_host
+from .own_engine import EngineError, registry_host
 
 LOG_LINES = 20
 #: Shorter values stand in logs as ordinary words and numbers.

@@ -17,11 +17,9 @@ import docker
 from docker.errors import APIError, DockerException, NotFound
 from requests.exceptions import RequestException
 
+from .own_engine import EngineError, engine_host, published, registry_host
+
 Auth = Mapping[str, Mapping[str, str]]
-
-
-class EngineError(Exception):
-    """What the Engine, a registry or the builder said."""
 
 
 class Engine:
@@ -33,7 +31,7 @@ class Engine:
     def __init__(self, auth: Auth, timeout: int = 60) -> None:
         self._auth = auth
         self._command = shutil.which("docker")
-        self._host = os.environ.get("DOCKER_HOST") or self._context_host()
+        self._host = engine_host()
         try:
             self._client: Any = docker.from_env(
                 timeout=timeout, environment={**os.environ, "DOCKER_HOST": self._host}
@@ -75,12 +73,7 @@ class Engine:
 
     def published(self) -> dict[int, str]:
         """Give the ports that containers publish on this machine, with the containers' names."""
-        return {
-            int(port["PublicPort"]): str(container["Names"][0]).lstrip("/")
-            for container in self._client.api.containers()
-            for port in container["Ports"]
-            if "PublicPort" in port
-        }
+        return published(self._client.api.containers())
 
     def build(
         self,
@@ -155,28 +148,6 @@ class Engine:
     def _login(self, reference: str) -> Mapping[str, str] | None:
         # Without one, docker-py uses what `docker login` has left for this registry, if anything.
         return self._auth.get(registry_host(reference))
-
-    def _context_host(self) -> str:
-        """Ask the command line which Engine it would use: a desktop's is not at the usual socket."""
-        if self._command is None:
-            return "unix:///var/run/docker.sock"
-        done = subprocess.run(
-            [self._command, "context", "inspect", "--format", "{{.Endpoints.docker.Host}}"],
-            capture_output=True,
-            check=False,
-            text=True,
-        )
-        return done.stdout.strip() or "unix:///var/run/docker.sock"
-
-
-def registry_host(reference: str) -> str:
-    """Give the registry of an image's name, as Docker reads it.
-
-    >>> registry_host("127.0.0.1:4566/goals/api:1"), registry_host("mongo:8.0")
-    ('127.0.0.1:4566', 'docker.io')
-    """
-    first, slash, _rest = reference.partition("/")
-    return first if slash and ("." in first or ":" in first or first == "localhost") else "docker.io"
 
 
 def _said(error: Exception) -> str:

@@ -8,21 +8,26 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 from . import preflight_hosts
 from .alarm_views import KINDS
 from .faults import Fault, locate, related
-from .image_engine import EngineError, registry_host
 from .model import ROOT, merged, validate
 from .model_containers import Container, containers
 from .model_schema import APP_NAME, ENVIRONMENT_NAME, SECRET
 from .model_shape import read, suggestion
+from .own_engine import EngineError, registry_host
 
 Environment = Mapping[str, Any]
 Origins = Mapping[str, str]
+
+#: How many images are looked up at a time.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -51,10 +56,12 @@ def run(environment: Environment, origins: Origins, world: World, known: Iterabl
         "references": references(readable),
         "faulty": {fault.key for fault in faults},
     }
-    for check in CHECKS:
-        for fault in check(complete, origins, world):
-            if not any(_same(fault, earlier) for earlier in faults):
-                faults.append(fault)
+    # What is outside is asked all at once; the faults come in the order of the checks.
+    with ThreadPoolExecutor(len(CHECKS)) as pool:
+        found = pool.map(lambda check: list(check(complete, origins, world)), CHECKS)
+    for fault in chain.from_iterable(found):
+        if not any(_same(fault, earlier) for earlier in faults):
+            faults.append(fault)
     return faults
 
 
@@ -133,36 +140,47 @@ def check_images(environment: Environment, origins: Origins, world: World) -> It
             "start Docker (make engine installs one), or name another Engine by DOCKER_HOST",
         )
         return
+
+    def look(named: tuple[str, str]) -> list[Fault]:
+        return list(_image_faults(environment, origins, engine, *named))
+
+    # A registry may be far away.
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        yield from chain.from_iterable(pool.map(look, _named(environment)))
+
+
+def _image_faults(
+    environment: Environment, origins: Origins, engine: Any, key: str, name: str
+) -> Iterator[Fault]:
     # A developer's machine may emulate another processor.
     wanted = environment["architecture"] if environment["deploy_target"] != "dev" else ""
-    for key, name in _named(environment):
-        try:
-            able = _architectures(engine, name, wanted, copied=environment["images_mirror"])
-        except EngineError as error:
-            yield Fault(
-                locate(origins, key),
-                key,
-                f"{name} is not on this machine, and {registry_host(name)} cannot be asked: {error}",
-                "an image that can be had",
-                "check the network to the registry and its login (docker login), or the image's name",
-            )
-            continue
-        if able is None:
-            yield Fault(
-                locate(origins, key),
-                key,
-                f"{registry_host(name)} has no image {name}",
-                "an image that exists",
-                "correct the name or the tag",
-            )
-        elif able and wanted and wanted not in able:
-            yield Fault(
-                locate(origins, key),
-                key,
-                f"{name} is for {', '.join(sorted(able))}",
-                f"an image for {wanted}, as the application's own are",
-                "choose an image or a tag for that platform, or set images_platform to another one",
-            )
+    try:
+        able = _architectures(engine, name, wanted, copied=environment["images_mirror"])
+    except EngineError as error:
+        yield Fault(
+            locate(origins, key),
+            key,
+            f"{name} is not on this machine, and {registry_host(name)} cannot be asked: {error}",
+            "an image that can be had",
+            "check the network to the registry and its login (docker login), or the image's name",
+        )
+        return
+    if able is None:
+        yield Fault(
+            locate(origins, key),
+            key,
+            f"{registry_host(name)} has no image {name}",
+            "an image that exists",
+            "correct the name or the tag",
+        )
+    elif able and wanted and wanted not in able:
+        yield Fault(
+            locate(origins, key),
+            key,
+            f"{name} is for {', '.join(sorted(able))}",
+            f"an image for {wanted}, as the application's own are",
+            "choose an image or a tag for that platform, or set images_platform to another one",
+        )
 
 
 def check_platform(environment: Environment, origins: Origins, world: World) -> Iterator[Fault]:

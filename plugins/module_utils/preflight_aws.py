@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from threading import Lock
 from typing import Any
 
 import boto3
@@ -16,8 +18,6 @@ from botocore.exceptions import (
     ProfileNotFound,
 )
 
-from .ecs_service import Service
-from .ecs_service_access import CLOSED, OPEN, STOPPED, access
 from .faults import Fault, locate
 from .model_shape import suggestion
 from .secret_store import ParameterStore, SecretsManager
@@ -25,6 +25,8 @@ from .secret_values import Stores, missing
 
 #: Gives a client of a service.
 Clients = Callable[[str], Any]
+#: Asks AWS about an environment.
+Check = Callable[[Mapping[str, Any], Mapping[str, str], Clients], Iterable[Fault]]
 
 _KEY = "aws_connection"
 _NO_CREDENTIALS = (NoCredentialsError, PartialCredentialsError, ProfileNotFound)
@@ -32,7 +34,10 @@ _ARCHITECTURES = {"x86_64": "amd64", "arm64": "arm64"}
 
 
 def clients(connection: Mapping[str, Any], timeout: int) -> Clients:
-    """Give clients for a connection, a mapping of the settings that `aws_connection` has."""
+    """Give clients for a connection, a mapping of the settings that `aws_connection` has.
+
+    There is one for each service, made at its first use: a session makes no two at once.
+    """
     session = boto3.session.Session(
         profile_name=connection.get("profile"),
         region_name=connection.get("region"),
@@ -44,29 +49,45 @@ def clients(connection: Mapping[str, Any], timeout: int) -> Clients:
         connect_timeout=timeout, read_timeout=timeout, retries={"total_max_attempts": 2, "mode": "standard"}
     )
     create: Any = session.client
-    return lambda service: create(service, endpoint_url=connection.get("endpoint_url"), config=config)
+    made: dict[str, Any] = {}
+    one_at_a_time = Lock()
+
+    def client(service: str) -> Any:
+        with one_at_a_time:
+            if service not in made:
+                made[service] = create(service, endpoint_url=connection.get("endpoint_url"), config=config)
+            return made[service]
+
+    return client
 
 
 def check(environment: Mapping[str, Any], origins: Mapping[str, str], timeout: int) -> list[Fault]:
-    """Check the connection, and when it stands, what the environment names in AWS."""
+    """Check the connection, and when it stands, what the environment names in AWS.
+
+    All is asked at once. Where the connection does not stand, no other answer counts.
+    """
     connection = environment["aws_connection"] or {}
+    lookups = (check_secrets, check_database, check_machine_image, check_instance_type, check_cluster)
+
+    def look(check: Check) -> list[Fault]:
+        try:
+            return list(check(environment, origins, client))
+        except (BotoCoreError, ClientError) as error:
+            return [_refused(check.__name__, error)]
+
     try:
         client = clients(connection, timeout)
-        client("sts").get_caller_identity()
+        with ThreadPoolExecutor() as pool:
+            known = pool.submit(lambda: client("sts").get_caller_identity())
+            found = [pool.submit(look, check) for check in lookups]
+            known.result()
     except (BotoCoreError, ClientError) as error:
         # Only now: the list of regions is as old as this botocore.
         unknown = unknown_region(connection, origins)
         if isinstance(error, HTTPClientError) and unknown:
             return [unknown]
         return [*([unknown] if unknown else []), connection_fault(error, connection, origins)]
-    faults: list[Fault] = []
-    lookups = (check_secrets, check_database, check_machine_image, check_instance_type, check_cluster)
-    for looked_up in lookups:
-        try:
-            faults += looked_up(environment, origins, client)
-        except (BotoCoreError, ClientError) as error:
-            faults.append(_refused(looked_up.__name__, error))
-    return faults
+    return [fault for each in found for fault in each.result()]
 
 
 def connection_fault(error: Exception, connection: Mapping[str, Any], origins: Mapping[str, str]) -> Fault:
@@ -124,8 +145,12 @@ def check_database(
     """See that the database is the one that has the environment's data."""
     database, name = environment["database"], environment["database_service_name"]
     own = name in (environment["app_services"] or {})
-    if environment["deploy_target"] != "ecs" or environment["database_change"] or own:
+    if environment["deploy_target"] != "ecs" or environment["database_change"] or own or database == "none":
         return
+    # It takes longer to load than what is asked of it, and most environments have no question for it.
+    from .ecs_service import Service  # noqa: PLC0415
+    from .ecs_service_access import CLOSED, OPEN, STOPPED, access  # noqa: PLC0415
+
     cluster = environment["cluster"]
     found = access(Service(client("ecs"), cluster, name, timeout=0).find())
     if database == "atlas" and found in (OPEN, CLOSED):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 
 from .faults import Fault, Faults
@@ -20,6 +21,8 @@ from .secret_store import (
 )
 
 SECRETS_MANAGER = "AWS Secrets Manager"
+#: How many secrets are looked up at a time.
+AT_ONCE = 8
 PARAMETER_STORE = "AWS Systems Manager Parameter Store"
 _UNDEFINED = "define it, vaulted, in the environment's group_vars"
 
@@ -101,17 +104,28 @@ def collect(
 def missing(references: References, generate: Collection[str], stores: Stores) -> list[Fault]:
     """Name the secrets that do not exist, without reading any value; for preflight."""
     users = by_reference(references)
-    faults = []
     names: dict[str, list[str]] = {"secretsmanager": [], "ssm": [], "vault": []}
     for text in users:
         names[Reference.parse(text).store].append(text)
-    for text in names["secretsmanager"]:
-        name = Reference.parse(text).name
-        if name not in generate:
-            try:
-                stores.manager().check(name)
-            except SecretError as error:
-                faults.append(fault(error, users[text], SECRETS_MANAGER))
+
+    def look(name: str) -> SecretError | None:
+        try:
+            stores.manager().check(name)
+        except SecretError as error:
+            return error
+        return None
+
+    kept = {text: Reference.parse(text).name for text in names["secretsmanager"]}
+    # Several references may be to keys of one secret.
+    asked = [name for name in dict.fromkeys(kept.values()) if name not in generate]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        errors = dict(zip(asked, pool.map(look, asked)))
+    faults = [
+        fault(error, users[text], SECRETS_MANAGER)
+        for text, name in kept.items()
+        for error in [errors.get(name)]
+        if error
+    ]
     if names["ssm"]:
         wanted = {text: Reference.parse(text).name for text in names["ssm"]}
         found = stores.parameters().read(wanted.values(), decrypt=False)

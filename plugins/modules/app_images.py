@@ -15,7 +15,8 @@ from ..module_utils.model_shape import read
 
 try:
     from ..module_utils.app_images import Settings, carry_out, difference, plan
-    from ..module_utils.image_engine import Engine, EngineError
+    from ..module_utils.image_engine import Engine
+    from ..module_utils.own_engine import EngineError
 except ImportError:
     MISSING = traceback.format_exc()
 else:

@@ -15,7 +15,7 @@ from ..module_utils.faults import Fault, render
 
 try:
     from ..module_utils import preflight_aws
-    from ..module_utils.image_engine import Engine, EngineError
+    from ..module_utils.own_engine import UNIX, EngineError, OwnEngine, engine_host
     from ..module_utils.preflight import World, run
     from ..module_utils.preflight_hosts import ARCHITECTURES
 except ImportError:
@@ -204,9 +204,15 @@ _NO_MACHINE_IMAGE = {"id": "", "name": "", "owners": []}
 
 
 @cache
-def engine() -> Engine:
+def engine() -> Any:
     """Give the Docker Engine of this machine, asked once."""
-    return Engine({}, timeout=20)
+    host, timeout = engine_host(), 20
+    if host.startswith(UNIX):
+        return OwnEngine(host[len(UNIX) :], timeout)
+    # What is reached in another way is for docker-py, which needs the time to load.
+    from ..module_utils.image_engine import Engine  # noqa: PLC0415
+
+    return Engine({}, timeout)
 
 
 def taken(port: int, stack: str) -> bool:
@@ -227,7 +233,7 @@ def architecture(platform: str) -> str:
     if platform:
         return platform.partition("/")[2].partition("/")[0]
     try:
-        own = engine().architecture()
+        own = str(engine().architecture())
     except EngineError:
         return ""
     return ARCHITECTURES.get(own, own)

@@ -8,7 +8,7 @@ import pytest
 
 from plugins.module_utils.app_images import Image, Settings, carry_out, difference, hidden, plan
 from plugins.module_utils.faults import Faults
-from plugins.module_utils.image_engine import EngineError, registry_host
+from plugins.module_utils.own_engine import EngineError, registry_host
 
 SHA = "sha256:" + "a" * 64
 

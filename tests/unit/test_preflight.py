@@ -15,7 +15,7 @@ from botocore.stub import Stubber
 
 from plugins.module_utils import preflight_aws, preflight_hosts
 from plugins.module_utils.faults import Fault
-from plugins.module_utils.image_engine import EngineError
+from plugins.module_utils.own_engine import EngineError
 from plugins.module_utils.preflight import World, references, run
 
 ROOT = Path(__file__).parents[2]

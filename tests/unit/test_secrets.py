@@ -1,7 +1,7 @@
 """Secrets: read once each, made where declared, all missing ones named at once, no value in any error."""
 
 import json
-from typing import Any
+from typing import Any, cast
 
 import boto3
 import pytest
@@ -217,8 +217,17 @@ class TestMissing:
     """What preflight asks, without reading a value."""
 
     def test_everything_that_is_not_there(self, aws: Aws) -> None:
-        aws.described("there")
-        aws.lacks("gone", "describe_secret")
+        asked = []
+
+        class Manager:
+            """Answers in no certain order, as it is asked."""
+
+            def check(self, name: str) -> None:
+                asked.append(name)
+                if name == "gone":
+                    raise SecretError("it is not there", "make it")
+
+        stores = Stores(lambda: cast(SecretsManager, Manager()), aws.stores.parameters)
         aws.parameter("here", "nowhere", found={"here": "x"}, decrypt=False)
         references = {
             "api": {
@@ -228,11 +237,13 @@ class TestMissing:
                 "D": "ssm:here",
                 "E": "ssm:nowhere",
                 "F": "vault:x",
+                "G": "secretsmanager:gone#other",
             }
         }
-        faults = missing(references, ["made"], aws.stores)
+        faults = missing(references, ["made"], stores)
         aws.all_asked()
-        assert [fault.key for fault in faults] == ["app_services.api.secrets.B", "app_services.api.secrets.E"]
+        assert sorted(asked) == ["gone", "there"]
+        assert [fault.key for fault in faults] == [f"app_services.api.secrets.{each}" for each in "BGE"]
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,17 @@ ssh_allowed_cidrs: []
 """
 
 
+OPTIONS = """
+ec2_hosts_count: two
+docker_engine_source: distribtion
+verify_timout: 5
+alarms_limits: {cpus: 80}
+images_extra: {proxy: "{{ nonesuch }}"}
+images_password: [not-to-be-seen]
+network_cidr: "{{ network_made.cidr }}"
+"""
+
+
 def play(*flags: str) -> tuple[int, str]:
     done = subprocess.run(
         [
@@ -48,6 +59,27 @@ def test_all_faults_together_and_nothing_else(tmp_path: Path) -> None:
         f"{broken}:9: ssh_allowed_cidrs",
     ):
         assert text in output
+
+
+def test_options_of_all_roles_are_judged_with_all_else(tmp_path: Path) -> None:
+    broken = tmp_path / "broken.yml"
+    broken.write_text(OPTIONS)
+    code, output = play("--extra-vars", f"@{broken}")
+    assert code != 0
+    assert "6 faults; nothing has been changed." in output
+    for text in (
+        f"{broken}:2: ec2_hosts_count",
+        f"{broken}:3: docker_engine_source",
+        "write distribution",
+        f"{broken}:4: verify_timout",
+        "write verify_timeout",
+        f"{broken}:5: alarms_limits.cpus",
+        f"{broken}:6: images_extra",
+        "'nonesuch' is undefined",
+        f"{broken}:7: images_password",
+    ):
+        assert text in output
+    assert "not-to-be-seen" not in output
 
 
 def test_an_endpoint_that_is_down(tmp_path: Path) -> None:
