@@ -156,7 +156,7 @@ class Shared:
         yield True
         # With a profile that is not there, no client can be made; modules say so.
         with contextlib.suppress(botocore.exceptions.BotoCoreError):
-            session = boto3.Session("none", "none", region_name="us-east-1")
+            session: Any = boto3.Session("none", "none", region_name="us-east-1")
             for service in SERVICES:
                 session.client(service)
                 gc.freeze()
