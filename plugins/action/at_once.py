@@ -14,13 +14,10 @@ from typing import Any, cast
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
+from ..module_utils import several
+from ..module_utils.ecs_api import REQUESTS_AT_ONCE
+
 OWN = ("module", "each", "label_as")
-#: More than this many calls at a time would meet the limits of the APIs that most modules call.
-AT_ONCE = 8
-#: What modules say of the cause of a failure.
-CAUSE = ("error", "failure")
-#: What Ansible shows of a task's result, not of those within it.
-GATHERED = ("diff", "warnings", "deprecations")
 
 
 class ActionModule(ActionBase):
@@ -39,8 +36,8 @@ class ActionModule(ActionBase):
             )
 
         # Where modules are copied to the host first, they share a folder that the first of them makes.
-        at_once = AT_ONCE if self._is_pipelining_enabled("new") else 1
-        return together(called(call, [*calls], at_once))
+        at_once = REQUESTS_AT_ONCE if self._is_pipelining_enabled("new") else 1
+        return several.together(called(call, [*calls], at_once))
 
 
 def called(call: Callable[[str], dict[str, Any]], labels: list[str], at_once: int) -> list[dict[str, Any]]:
@@ -91,43 +88,8 @@ def calls_of(arguments: Mapping[str, Any]) -> tuple[str, dict[str, dict[str, Any
     faults = []
     if not isinstance(module, str) or not module:
         faults.append(f"module is {module!r}: expected the name of a module")
-    if isinstance(each, list):
-        each = {label: {} for label in each}
-    if not isinstance(each, Mapping):
-        faults.append(f"each is {each!r}: expected a list of labels, or a mapping of labels to arguments")
-        each = {}
-    faults += [
-        f"each.{label} is {own!r}: expected a mapping of arguments"
-        for label, own in each.items()
-        if not isinstance(own, Mapping)
-    ]
-    if faults:
-        raise AnsibleActionFail("at_once: " + "; ".join(faults))
     common = {name: value for name, value in arguments.items() if name not in OWN}
-    named = {label: {label_as: label} if label_as else {} for label in each}
-    return str(module), {label: {**common, **named[label], **own} for label, own in each.items()}
-
-
-def together(results: list[dict[str, Any]]) -> dict[str, Any]:
-    """Return one result of all, as a loop would have, with all that failed named and the first's cause."""
-    found: dict[str, Any] = {
-        "changed": any(each.get("changed") for each in results),
-        "results": [
-            {name: value for name, value in each.items() if name not in GATHERED} for each in results
-        ],
-        **{name: [text for each in results for text in each.get(name, [])] for name in GATHERED[1:]},
-    }
-    if diffs := [diff for each in results for diff in _diffs(each)]:
-        found["diff"] = diffs
-    if failed := [each for each in results if each.get("failed")]:
-        told = [f"{each['item']}: {each.get('msg', 'failed without a word')}" for each in failed]
-        cause = {name: failed[0][name] for name in CAUSE if name in failed[0]}
-        found |= {"failed": True, "msg": "\n".join(told), **cause}
-    return found
-
-
-def _diffs(result: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Return what a call says that differs, where it changed something, under its label."""
-    diff = result.get("diff") if result.get("changed") else None
-    headers = {"before_header": result["item"], "after_header": result["item"]}
-    return [{**headers, **each} for each in (diff if isinstance(diff, list) else [diff] if diff else [])]
+    calls, more = several.calls_of(each, label_as, common)
+    if faults + more:
+        raise AnsibleActionFail("at_once: " + "; ".join(faults + more))
+    return str(module), calls

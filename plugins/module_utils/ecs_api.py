@@ -11,6 +11,9 @@ T = TypeVar("T")
 # DescribeServices takes at most this many services, DescribeTasks this many tasks.
 SERVICES_AT_ONCE = 10
 TASKS_AT_ONCE = 100
+# Requests that take one thing each are made beside each other, this many at a time: more would meet the
+# limits of most APIs.
+REQUESTS_AT_ONCE = 8
 
 
 class EcsError(Exception):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, cast
@@ -19,13 +19,15 @@ from botocore import xform_name
 from botocore.exceptions import ClientError
 
 from .aws_shapes import Rules, coerced, faults, normal, restoring
-from .ecs_api import EcsError, TagChange, tag_change, tags_after
+from .ecs_api import EcsError, TagChange, batches, tag_change, tags_after
 
 if TYPE_CHECKING:
     from botocore.model import StructureShape
 
 NAMESPACE = "ecs"
 DIMENSION = "ecs:service:DesiredCount"
+# DescribeScalableTargets takes at most this many services.
+TARGETS_AT_ONCE = 50
 # Members of every request that say which service is meant.
 PLACE = ("ServiceNamespace", "ResourceId", "ScalableDimension")
 REQUESTS_PER_TARGET = "ALBRequestCountPerTarget"
@@ -316,6 +318,25 @@ def resource_label(load_balancer: str, target_group: str) -> str:
     return f"{load_balancer.partition(':loadbalancer/')[2]}/{target_group.rpartition(':')[2]}"
 
 
+def _resource(cluster: str, service: str) -> str:
+    return f"service/{cluster.rpartition('/')[2]}/{service}"
+
+
+def registered(client: Any, cluster: str, services: Sequence[str]) -> dict[str, Mapping[str, Any]]:
+    """The scalable targets of services by their names; without those that do not scale."""
+    found = {
+        target["ResourceId"]: target
+        for some in batches(services, TARGETS_AT_ONCE)
+        for target in client.describe_scalable_targets(
+            ServiceNamespace=NAMESPACE,
+            ResourceIds=[_resource(cluster, name) for name in some],
+            ScalableDimension=DIMENSION,
+        )["ScalableTargets"]
+    }
+    places = {name: _resource(cluster, name) for name in services}
+    return {name: found[place] for name, place in places.items() if place in found}
+
+
 class Autoscaling:
     """The scaling of one service.
 
@@ -333,7 +354,7 @@ class Autoscaling:
         self.service = service
         self.place: dict[str, Any] = {
             "ServiceNamespace": NAMESPACE,
-            "ResourceId": f"service/{cluster.rpartition('/')[2]}/{service}",
+            "ResourceId": _resource(cluster, service),
             "ScalableDimension": DIMENSION,
         }
         self.sleep = sleep
@@ -341,20 +362,15 @@ class Autoscaling:
         self.shapes = Shapes(lambda name: cast("StructureShape", model.operation_model(name).input_shape))
         self.arn = ""
 
-    def find(self) -> Scaling:
-        """What is registered, in normal form; empty where nothing is."""
-        answer = self.client.describe_scalable_targets(
-            ServiceNamespace=NAMESPACE,
-            ResourceIds=[self.place["ResourceId"]],
-            ScalableDimension=DIMENSION,
-        )
-        if not answer["ScalableTargets"]:
+    def find(self, target: Mapping[str, Any] | None) -> Scaling:
+        """What is registered, in normal form; empty where nothing is.
+
+        :param target: what :func:`registered` gives of the service
+        """
+        if target is None:
             return Scaling()
-        (target,) = answer["ScalableTargets"]
         self.arn = target.get("ScalableTargetARN", "")
-        return self.shapes.scaling(
-            Scaling(cast("Mapping[str, Any]", target), self._named(POLICY), self._named(SCHEDULED_ACTION))
-        )
+        return self.shapes.scaling(Scaling(target, self._named(POLICY), self._named(SCHEDULED_ACTION)))
 
     def _named(self, kind: Kind) -> dict[str, Any]:
         pages = self.client.get_paginator(xform_name(kind.describe)).paginate(**self.place)
@@ -409,6 +425,7 @@ def converge(
     given: Scaling,
     tags: Mapping[str, str] | None,
     label: Callable[[], str],
+    target: Mapping[str, Any] | None,
     *,
     check_mode: bool,
 ) -> dict[str, Any]:
@@ -416,10 +433,11 @@ def converge(
 
     :param tags: of the scalable target; None leaves them alone
     :param label: gives the resource label of the service's target group; asked only where one is needed
+    :param target: what :func:`registered` gives of the service
     """
     typed = checked(scaling.service, given, scaling.shapes)
     wanted = labelled(without_past(typed, datetime.now(timezone.utc)), label)
-    actual = scaling.find()
+    actual = scaling.find(target)
     change = compare(wanted, actual, scaling.shapes)
     were = scaling.tags() if tags is not None else {}
     retagged = tag_change(tags, were)
@@ -440,10 +458,9 @@ def converge(
     }
 
 
-def remove(scaling: Autoscaling, *, check_mode: bool) -> dict[str, Any]:
+def remove(scaling: Autoscaling, target: Mapping[str, Any] | None, *, check_mode: bool) -> dict[str, Any]:
     """Deregister it."""
-    actual = scaling.find()
-    registered = bool(actual.target)
-    if registered and not check_mode:
+    actual = scaling.find(target)
+    if target and not check_mode:
         scaling.deregister()
-    return {"changed": registered, "diff": {"before": actual.shown(), "after": {}}}
+    return {"changed": bool(target), "diff": {"before": actual.shown(), "after": {}}}

@@ -1,21 +1,22 @@
 """Rollouts of ECS services, watched to their true end.
 
-What a description of a service means is pure (:func:`judge`, :func:`short_of_targets`); :class:`Watch` asks
-DescribeServices for all services at once, ten in a request, and DescribeTargetHealth only for those that ECS
-calls complete.
+What a description of a service means is pure (:func:`judge`, :func:`short_of_targets`, :func:`all_healthy`);
+:class:`Watch` asks DescribeServices for all services at once, ten in a request, and only for those that ECS
+calls complete DescribeTargetHealth, or DescribeTasks where there is no target group.
 """
 
 from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
-from .ecs_api import SERVICES_AT_ONCE, batches, short_name
+from .ecs_api import REQUESTS_AT_ONCE, SERVICES_AT_ONCE, TASKS_AT_ONCE, batches, short_name
 from .ecs_service import primary
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ if TYPE_CHECKING:
 ROLLBACK = re.compile(r"roll(ing|ed)? ?back|deployment failed|circuit breaker", re.IGNORECASE)
 # ECS creates the deployment that it goes back to, and says so, within this.
 ROLLBACK_SAID_WITHIN = timedelta(seconds=60)
+# An end is seen late by at most this share of the time that has gone by.
+LATE = 0.1
+SHORTEST_PAUSE = 0.2
+# AWS answers an account some 20 questions a second about its services, and others ask too.
+REQUESTS_A_SECOND = 10
 
 
 @dataclass(frozen=True)
@@ -34,12 +40,14 @@ class Rollout:
     :param task_definition: ARN or family:revision
     :param deployment: id; without it any deployment of the revision counts
     :param begun: whether something was asked of ECS just now, which it may not show yet
+    :param in_place: whether that made no new deployment, by whose id it could be told from what was before
     """
 
     name: str
     task_definition: str
     deployment: str | None = None
     begun: bool = True
+    in_place: bool = False
 
     def is_in(self, deployment: Mapping[str, Any]) -> bool:
         """Whether this is what a deployment brings."""
@@ -131,6 +139,19 @@ def short_of_targets(service: Mapping[str, Any], health: Mapping[str, Sequence[M
     return ", ".join(missing)
 
 
+def all_healthy(rollout: Rollout, service: Mapping[str, Any], tasks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether ECS's own health checks vouch for as many tasks of a rollout as are wanted.
+
+    :param tasks: those of DescribeTasks that run; one that nothing checks is of UNKNOWN health
+    """
+    ours = [
+        task for task in tasks if short_name(task["taskDefinitionArn"]) == short_name(rollout.task_definition)
+    ]
+    return len(ours) >= service["desiredCount"] and all(
+        task.get("healthStatus") == "HEALTHY" for task in ours
+    )
+
+
 @dataclass(frozen=True)
 class Outcome:
     """The end of a rollout, the service as it was last seen, and the seconds that it took."""
@@ -144,9 +165,10 @@ class Outcome:
 class Watch:
     """Watches rollouts of one cluster to their ends.
 
-    :param interval: seconds between questions
-    :param stable_for: seconds that an end has to hold until it is believed; where nothing was begun, they may
-        have gone by before
+    :param interval: the most seconds between questions; the first come sooner
+    :param stable_for: seconds that an end has to hold until it is believed, unless health checks vouch for
+        it: a task that ends in its first seconds is no success, and a description may be of before; where
+        nothing was begun, they may have gone by before
     :param timeout: seconds for all of them together
     :param tell: is called with every change that is seen
     """
@@ -185,9 +207,8 @@ class Watch:
         while pending:
             services, aws_now = self._describe(list(pending))
             now = self.clock() - start
-            for name, rollout in list(pending.items()):
-                service = services.get(name)
-                verdict = self._with_targets(judge(rollout, service), service)
+            for rollout, (verdict, vouched) in self._verdicts(list(pending.values()), services):
+                name, service = rollout.name, services.get(rollout.name)
                 if told.get(name) != verdict:
                     told[name] = verdict
                     self.timeline.append({"seconds": round(now, 1), "service": name, **vars(verdict)})
@@ -196,16 +217,21 @@ class Watch:
                     held[name] = (verdict.state, now - quiet_for(service, aws_now))
                 state, since = held.get(name, ("", now))
                 held[name] = (verdict.state, since if state == verdict.state else now)
-                over = verdict.state != "in_progress" and now - held[name][1] >= self.stable_for
+                stable = vouched or now - held[name][1] >= self.stable_for
+                over = verdict.state != "in_progress" and stable
                 late = now >= self.timeout
-                if late and not over and verdict.state in ("in_progress", "completed"):
-                    verdict = Verdict("timed_out", f"after {self.timeout:g} s: {verdict.detail}")
                 if over or late:
-                    ended[name] = Outcome(rollout, verdict, service or {}, round(now, 1))
+                    end = verdict if over else _at_timeout(verdict, self.timeout)
+                    ended[name] = Outcome(rollout, end, service or {}, round(now, 1))
                     del pending[name]
             if pending:
-                self.sleep(self.interval)
+                self.sleep(self._pause(now, len(pending)))
         return [ended[rollout.name] for rollout in rollouts]
+
+    def _pause(self, gone_by: float, services: int) -> float:
+        """Seconds until the next questions."""
+        requests = -(-services // SERVICES_AT_ONCE)
+        return max(requests / REQUESTS_A_SECOND, min(self.interval, max(SHORTEST_PAUSE, gone_by * LATE)))
 
     def _describe(self, names: Sequence[str]) -> tuple[dict[str, Mapping[str, Any]], datetime | None]:
         """The services by name, and AWS's time when it told of the last of them."""
@@ -217,11 +243,44 @@ class Watch:
             said = answer.get("ResponseMetadata", {}).get("HTTPHeaders", {}).get("date")
         return found, parsedate_to_datetime(said) if said else None
 
-    def _with_targets(self, verdict: Verdict, service: Mapping[str, Any] | None) -> Verdict:
+    def _verdicts(
+        self, rollouts: Sequence[Rollout], services: Mapping[str, Mapping[str, Any]]
+    ) -> Iterator[tuple[Rollout, tuple[Verdict, bool]]]:
+        """How far each is, and whether health checks vouch for it."""
+        with ThreadPoolExecutor(REQUESTS_AT_ONCE) as pool:
+            yield from zip(
+                rollouts, pool.map(lambda each: self._checked(each, services.get(each.name)), rollouts)
+            )
+
+    def _checked(self, rollout: Rollout, service: Mapping[str, Any] | None) -> tuple[Verdict, bool]:
+        verdict = judge(rollout, service)
         if verdict.state != "completed" or service is None:
-            return verdict
-        missing = short_of_targets(service, target_health(self.elbv2, service))
-        return Verdict("in_progress", f"{verdict.detail}, {missing}") if missing else verdict
+            return verdict, False
+        if target_groups(service):
+            missing = short_of_targets(service, target_health(self.elbv2, service))
+            if missing:
+                return Verdict("in_progress", f"{verdict.detail}, {missing}"), False
+            return verdict, not rollout.in_place
+        return verdict, not rollout.in_place and all_healthy(rollout, service, self._tasks(rollout.name))
+
+    def _tasks(self, name: str) -> list[Any]:
+        """The tasks of a service that run."""
+        pages = self.ecs.get_paginator("list_tasks").paginate(
+            cluster=self.cluster, serviceName=name, desiredStatus="RUNNING"
+        )
+        arns = [arn for page in pages for arn in page["taskArns"]]
+        return [
+            task
+            for some in batches(arns, TASKS_AT_ONCE)
+            for task in self.ecs.describe_tasks(cluster=self.cluster, tasks=some)["tasks"]
+        ]
+
+
+def _at_timeout(verdict: Verdict, timeout: float) -> Verdict:
+    """What a verdict that nobody could believe yet is worth when time is over; bad news need not hold."""
+    if verdict.state in ("in_progress", "completed"):
+        return Verdict("timed_out", f"after {timeout:g} s: {verdict.detail}")
+    return verdict
 
 
 def target_health(client: ElasticLoadBalancingv2Client, service: Mapping[str, Any]) -> dict[str, list[Any]]:

@@ -9,14 +9,14 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from botocore.exceptions import ClientError
 
 from .aws_shapes import Rules, coerced, differing, faults, normal, restoring
-from .ecs_api import EcsError, short_name, to_tags
+from .ecs_api import SERVICES_AT_ONCE, EcsError, batches, short_name, to_tags
 
 if TYPE_CHECKING:
     from botocore.model import StructureShape
@@ -239,6 +239,21 @@ def _managed(actual: Mapping[str, Any], wanted: Mapping[str, Any], path: str = "
     return {name: value for name, value in kept.items() if value != {}}
 
 
+def find_all(client: ECSClient, cluster: str, names: Sequence[str]) -> dict[str, dict[str, Any]]:
+    """Services by name as DescribeServices shows them; without those that are not there, as in no cluster."""
+    found: dict[str, dict[str, Any]] = {}
+    for some in batches(names, SERVICES_AT_ONCE):
+        try:
+            answer = client.describe_services(cluster=cluster, services=some, include=["TAGS"])
+        except ClientError as error:
+            if error.response["Error"]["Code"] == "ClusterNotFoundException":
+                return {}
+            raise
+        here = (service for service in answer["services"] if service["status"] != "INACTIVE")
+        found.update({service["serviceName"]: cast("dict[str, Any]", service) for service in here})
+    return found
+
+
 class Service:
     """One service of a cluster.
 
@@ -264,16 +279,7 @@ class Service:
 
     def find(self) -> dict[str, Any] | None:
         """The service as DescribeServices shows it; None where there is none, or no cluster."""
-        try:
-            answer = self.client.describe_services(
-                cluster=self.cluster, services=[self.name], include=["TAGS"]
-            )
-        except ClientError as error:
-            if error.response["Error"]["Code"] == "ClusterNotFoundException":
-                return None
-            raise
-        found = [service for service in answer["services"] if service["status"] != "INACTIVE"]
-        return cast("dict[str, Any]", found[0]) if found else None
+        return find_all(self.client, self.cluster, [self.name]).get(self.name)
 
     def revision(self, service: Mapping[str, Any]) -> dict[str, Any]:
         """The service revision that the service runs or is on its way to; empty where there is none."""

@@ -246,10 +246,14 @@ def role_policies(
 
 
 def service_calls(
-    services: Mapping[str, Mapping[str, Any]], names: Iterable[str], scaling: Collection[str]
+    services: Mapping[str, Mapping[str, Any]], waves: Iterable[Iterable[str]], scaling: Collection[str]
 ) -> dict[str, dict[str, Any]]:
-    """Give the arguments of ecs_service for some of the services that `ecs_services` gave, by name."""
-    return {name: {"service": services[name], "keep_desired_count": name in scaling} for name in names}
+    """Give what ecs_service is told of each service of some waves, as `ecs_services` gave them."""
+    return {
+        name: {"service": services[name], "keep_desired_count": name in scaling}
+        for wave in waves
+        for name in wave
+    }
 
 
 def rollouts(
@@ -262,6 +266,7 @@ def rollouts(
             "task_definition": services[result["service"]["name"]]["taskDefinition"],
             "deployment": result["deployment"],
             "begun": result["changed"],
+            "in_place": result["in_place"],
         }
         for result in results
     ]

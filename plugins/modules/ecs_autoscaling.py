@@ -13,9 +13,11 @@ from ..module_utils.ecs_autoscaling import (
     Autoscaling,
     Scaling,
     converge,
+    registered,
     remove,
     resource_label,
 )
+from ..module_utils.several import Call, SeveralModule
 
 DOCUMENTATION = r"""
 ---
@@ -42,7 +44,15 @@ options:
   service:
     description: Name of the service.
     type: str
-    required: true
+  each:
+    description:
+      - >-
+        In place of O(service), several services: a mapping of their names to options, which count before
+        those that are the same for all, as O(cluster) is. A list of names is enough where nothing differs.
+      - >-
+        Fifty are asked for by one request, and those that differ are changed beside each other. The task
+        fails where any fails, and names each that does.
+    type: raw
   cluster:
     description: Name or ARN of its cluster.
     type: str
@@ -129,9 +139,20 @@ EXAMPLES = r"""
           TargetValue: 500
           PredefinedMetricSpecification: {PredefinedMetricType: ALBRequestCountPerTarget}
     target_group: "{{ load_balancer_made.target_groups.api }}"
+
+- name: Let two services scale no longer
+  slipway.core.ecs_autoscaling:
+    cluster: goals-prod
+    each: [api, web]
+    state: absent
 """
 
 RETURN = r"""
+results:
+  description: What is below of each service, in the order given, with its name as C(item).
+  returned: with O(each)
+  type: list
+  elements: dict
 scaling:
   description: Bounds, policies and scheduled actions as they are now, or would be, without AWS's defaults.
   returned: O(state=present)
@@ -154,10 +175,9 @@ updated:
 """
 
 
-def label(module: AnsibleAWSModule) -> str:
+def label(call: Call, client: Any) -> str:
     """The resource label of the service's target group; in a plan also of one that is not there yet."""
-    group = module.params["target_group"]
-    client = module.client("elbv2")
+    group = call.params["target_group"]
     try:
         answer = client.describe_target_groups(TargetGroupArns=[group]) if group else {"TargetGroups": []}
     except ClientError as error:
@@ -167,10 +187,10 @@ def label(module: AnsibleAWSModule) -> str:
     balancers = [arn for each in answer["TargetGroups"] for arn in each.get("LoadBalancerArns", [])]
     if balancers:
         return resource_label(balancers[0], group)
-    if module.check_mode:
+    if call.check_mode:
         return "known once the load balancer forwards to the target group"
     raise EcsError(
-        f"Service {module.params['service']} cannot scale by requests: target_group is {group}, expected the "
+        f"Service {call.params['service']} cannot scale by requests: target_group is {group}, expected the "
         "ARN of a target group to which a load balancer forwards. Give the service a route, or the policy "
         "its ResourceLabel"
     )
@@ -178,8 +198,9 @@ def label(module: AnsibleAWSModule) -> str:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
+    asked = SeveralModule(
+        AnsibleAWSModule,
+        {
             "service": {"required": True},
             "cluster": {"required": True},
             "target": {"type": "dict"},
@@ -189,26 +210,32 @@ def main() -> None:
             "tags": {"type": "dict"},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },
+        one="service",
+        label_as="service",
         required_if=[("state", "present", ("target",))],
-        supports_check_mode=True,
     )
-    params = module.params
-    tags = None if params["tags"] is None else {key: str(value) for key, value in params["tags"].items()}
-    scaling = Autoscaling(module.client("application-autoscaling"), params["cluster"], params["service"])
-    result: dict[str, Any]
+    module, names = asked.module, list(asked.calls)
+    client, cluster = module.client("application-autoscaling"), module.params["cluster"]
+    balancers = module.client("elbv2") if any(call["target_group"] for call in asked.calls.values()) else None
     try:
-        if params["state"] == "absent":
-            result = remove(scaling, check_mode=module.check_mode)
-        else:
-            given = Scaling(params["target"], params["policies"], params["scheduled_actions"])
-            result = converge(scaling, given, tags, lambda: label(module), check_mode=module.check_mode)
-    except EcsError as error:
-        module.fail_json(msg=str(error))
+        targets = registered(client, cluster, names)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(
-            error, msg=f"The scaling of service {params['service']} cannot be made {params['state']}"
-        )
-    module.exit_json(**result)
+        module.fail_json_aws(error, msg=f"The scaling of cluster {cluster} cannot be read")
+
+    def act(call: Call) -> dict[str, Any]:
+        params, check_mode = call.params, call.check_mode
+        scaling = Autoscaling(client, cluster, params["service"])
+        target = targets.get(params["service"])
+        if params["state"] == "absent":
+            return remove(scaling, target, check_mode=check_mode)
+        tags = None if params["tags"] is None else {key: str(value) for key, value in params["tags"].items()}
+        given = Scaling(params["target"], params["policies"], params["scheduled_actions"])
+        return converge(scaling, given, tags, lambda: label(call, balancers), target, check_mode=check_mode)
+
+    def refused(call: Call) -> str:
+        return f"The scaling of service {call.params['service']} cannot be made {call.params['state']}"
+
+    asked.end(asked.call(act, refused, names))
 
 
 if __name__ == "__main__":

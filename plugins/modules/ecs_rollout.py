@@ -25,7 +25,10 @@ description:
     time.
   - >-
     Succeeds only if every service runs the revision asked for: its deployment is the PRIMARY and only one
-    and is complete, the desired count of tasks runs, and as many targets are healthy, for a while.
+    and is complete, the desired count of tasks runs, and as many targets are healthy.
+  - >-
+    Such an end is believed at once where health checks vouch for the tasks: those of target groups, or of
+    containers. Every other end has to hold for O(stable_for).
   - >-
     Otherwise fails, with cause, evidence and remedy for each service: stop reasons, exit codes, service
     events, target health and the last log lines.
@@ -63,16 +66,25 @@ options:
             believed at once.
         type: bool
         default: true
+      in_place:
+        description:
+          - >-
+            Whether what was asked of ECS made no new deployment, as a new count does not. ECS may show the
+            service as it was before for a moment, so that every end has to hold for O(stable_for).
+        type: bool
+        default: false
   timeout:
     description: Seconds for all rollouts together.
     type: int
     default: 900
   interval:
-    description: Seconds between questions.
+    description:
+      - The most seconds between questions. At first they are 0.2, later a tenth of the time gone by.
+      - DescribeServices is never called more than ten times a second.
     type: float
     default: 1.0
   stable_for:
-    description: Seconds that an end has to hold until it is believed.
+    description: Seconds that an end has to hold until it is believed where no health check vouches for it.
     type: float
     default: 3.0
   progress:
@@ -214,6 +226,7 @@ def main() -> None:
                     "task_definition": {"required": True},
                     "deployment": {},
                     "begun": {"type": "bool", "default": True},
+                    "in_place": {"type": "bool", "default": False},
                 },
             },
             "timeout": {"type": "int", "default": 900},

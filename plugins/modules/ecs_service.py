@@ -10,7 +10,17 @@ from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleA
 from botocore.exceptions import BotoCoreError, ClientError
 
 from ..module_utils.ecs_api import EcsError, from_tags, retag, tag_change, tags_after, without_aws
-from ..module_utils.ecs_service import IN_REVISION, Service, checked, compare, described, normalised, primary
+from ..module_utils.ecs_service import (
+    IN_REVISION,
+    Service,
+    checked,
+    compare,
+    described,
+    find_all,
+    normalised,
+    primary,
+)
+from ..module_utils.several import Call, SeveralModule
 
 DOCUMENTATION = r"""
 ---
@@ -33,7 +43,22 @@ options:
   name:
     description: Name of the service.
     type: str
-    required: true
+  each:
+    description:
+      - >-
+        In place of O(name), several services: a mapping of their names to options, which count before those
+        that are the same for all, as O(cluster) is. A list of names is enough where nothing differs.
+      - >-
+        Ten are asked for by one request, and those that differ are changed beside each other. The task fails
+        where any fails, and names each that does.
+    type: raw
+  waves:
+    description:
+      - >-
+        The names of O(each) in groups. A group is only begun where nothing was (or would be) changed in those
+        before. Without it, all are one group.
+    type: list
+    elements: list
   cluster:
     description: Name or ARN of its cluster.
     type: str
@@ -109,9 +134,29 @@ EXAMPLES = r"""
     keep_desired_count: true
     tags:
       slipway_app: goals
+
+- name: Keep several services as described
+  slipway.core.ecs_service:
+    cluster: goals-prod
+    each:
+      api:
+        service: "{{ described.api }}"
+        keep_desired_count: true
+      web:
+        service: "{{ described.web }}"
 """
 
 RETURN = r"""
+results:
+  description: What is below of each service, in the order in which they came, with its name as C(item).
+  returned: with O(each)
+  type: list
+  elements: dict
+left:
+  description: The groups of O(waves) that were not begun, as something was changed in one before.
+  returned: with O(each)
+  type: list
+  elements: list
 service:
   description: The service.
   returned: when state is present
@@ -136,6 +181,10 @@ deployment:
   description: Id of the PRIMARY deployment; null in check mode where the service would be made or changed.
   returned: when state is present
   type: str
+in_place:
+  description: Whether it was changed without a new deployment. False in check mode.
+  returned: when state is present
+  type: bool
 updated:
   description: Names of the fields that were (or would be) changed by UpdateService.
   returned: when state is present
@@ -149,18 +198,17 @@ replaced:
 """
 
 
-def present(module: AnsibleAWSModule, service: Service) -> dict[str, Any]:
-    """Make, mend or replace."""
-    params = module.params
+def present(call: Call, service: Service, actual: dict[str, Any] | None) -> dict[str, Any]:
+    """Make, mend or replace the service, as :meth:`Service.find` has found it."""
+    params = call.params
     tags = None if params["tags"] is None else {key: str(value) for key, value in params["tags"].items()}
     wanted = checked(service.name, params["service"], service.create_shape)
-    actual = service.find()
     if actual and actual["status"] == "DRAINING":
-        if not module.check_mode:
+        if not call.check_mode:
             service.await_gone()
         actual = None
     if actual is None:
-        return _created(module, service, wanted, tags or {}, {})
+        return _created(call, service, wanted, tags or {}, {})
     if params["keep_desired_count"]:
         wanted["desiredCount"] = actual["desiredCount"]
     is_tags = from_tags(actual.get("tags", []))
@@ -169,36 +217,38 @@ def present(module: AnsibleAWSModule, service: Service) -> dict[str, Any]:
     change = compare(wanted, shown, service.create_shape, service.update_shape)
     before = {"service": normalised(shown, service.create_shape), "tags": is_tags}
     if change.fixed:
-        _refuse_unless_allowed(module, change.fixed)
-        if not module.check_mode:
+        _refuse_unless_allowed(call, change.fixed)
+        if not call.check_mode:
             service.delete()
-        result = _created(module, service, wanted, without_aws(tags_after(tags, is_tags)), before)
+        result = _created(call, service, wanted, without_aws(tags_after(tags, is_tags)), before)
         return {**result, "replaced": list(change.fixed)}
     retagged = tag_change(tags, is_tags)
-    if not module.check_mode:
+    before_id = primary(actual).get("id")
+    if not call.check_mode:
         if change.update:
             actual = service.update(change.update)
         retag(service.client, actual["serviceArn"], retagged)
     after = {"service": dict(change.after), "tags": tags_after(tags, is_tags)}
-    unknown = change.update and module.check_mode
+    unknown = change.update and call.check_mode
     return {
         **_result(
             service, actual["serviceArn"], None if unknown else primary(actual).get("id"), before, after
         ),
         "changed": bool(change.update or retagged),
+        "in_place": bool(change.update) and not unknown and primary(actual).get("id") == before_id,
         "updated": list(change.update),
     }
 
 
 def _created(
-    module: AnsibleAWSModule,
+    call: Call,
     service: Service,
     wanted: dict[str, Any],
     tags: Mapping[str, str],
     before: dict[str, Any],
 ) -> dict[str, Any]:
     after = {"service": normalised(wanted, service.create_shape), "tags": dict(tags)}
-    made = {} if module.check_mode else service.create(wanted, tags)
+    made = {} if call.check_mode else service.create(wanted, tags)
     return {
         **_result(service, made.get("serviceArn"), primary(made).get("id"), before, after),
         "changed": True,
@@ -217,30 +267,30 @@ def _result(
             "tags": after["tags"],
         },
         "deployment": deployment,
+        "in_place": False,
         "updated": [],
         "replaced": [],
         "diff": {"before": before, "after": after},
     }
 
 
-def _refuse_unless_allowed(module: AnsibleAWSModule, fixed: Mapping[str, tuple[Any, Any]]) -> None:
-    if module.params["replace"]:
+def _refuse_unless_allowed(call: Call, fixed: Mapping[str, tuple[Any, Any]]) -> None:
+    if call.params["replace"]:
         return
     named = ", ".join(f"{name} is {was} (wanted: {wanted})" for name, (was, wanted) in fixed.items())
     raise EcsError(
-        f"Service {module.params['name']} cannot become what is wanted: {named}, which ECS never changes in "
+        f"Service {call.params['name']} cannot become what is wanted: {named}, which ECS never changes in "
         "place. Describe it as it is, give it another name, or set replace, which deletes it and makes it "
         "anew: nothing serves in between"
     )
 
 
-def absent(module: AnsibleAWSModule, service: Service) -> dict[str, Any]:
-    """Delete."""
-    actual = service.find()
+def absent(call: Call, service: Service, actual: dict[str, Any] | None) -> dict[str, Any]:
+    """Delete the service, as :meth:`Service.find` has found it."""
     if actual is None:
         return {"changed": False}
     drains = actual["status"] == "DRAINING"
-    if not module.check_mode:
+    if not call.check_mode:
         if drains:
             service.await_gone()
         else:
@@ -254,8 +304,9 @@ def absent(module: AnsibleAWSModule, service: Service) -> dict[str, Any]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
+    asked = SeveralModule(
+        AnsibleAWSModule,
+        {
             "name": {"required": True},
             "cluster": {"required": True},
             "service": {"type": "dict"},
@@ -265,17 +316,34 @@ def main() -> None:
             "state": {"choices": ["present", "absent"], "default": "present"},
             "timeout": {"type": "int", "default": 600},
         },
+        one="name",
+        label_as="name",
+        more={"waves": {"type": "list", "elements": "list"}},
         required_if=[("state", "present", ("service",))],
-        supports_check_mode=True,
     )
-    cluster, name, timeout = (module.params[each] for each in ("cluster", "name", "timeout"))
-    act = {"present": present, "absent": absent}[module.params["state"]]
+    module = asked.module
+    client, cluster = module.client("ecs"), module.params["cluster"]
+    names = list(asked.calls)
+    waves = module.params["waves"] or [names]
+    if sorted(name for wave in waves for name in wave) != sorted(names):
+        module.fail_json(msg=f"waves is {waves}: expected each of {', '.join(names)} once")
     try:
-        module.exit_json(**act(module, Service(module.client("ecs"), cluster, name, timeout)))
-    except EcsError as error:
-        module.fail_json(msg=str(error))
+        found = find_all(client, cluster, names)
     except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"ECS refused service {name} in cluster {cluster}")
+        module.fail_json_aws(error, msg=f"The services of cluster {cluster} cannot be read")
+
+    def act(call: Call) -> dict[str, Any]:
+        name = call.params["name"]
+        make = {"present": present, "absent": absent}[call.params["state"]]
+        return make(call, Service(client, cluster, name, call.params["timeout"]), found.get(name))
+
+    results: list[dict[str, Any]] = []
+    while waves and not any(result.get("changed") or result.get("failed") for result in results):
+        wave, *waves = waves
+        results += asked.call(
+            act, lambda call: f"ECS refused service {call.params['name']} in cluster {cluster}", wave
+        )
+    asked.end(results, left=waves)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,10 @@ from __future__ import annotations
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
-from botocore.exceptions import BotoCoreError, ClientError
 
-from ..module_utils.ecs_api import EcsError, retag, tags_after, without_aws
+from ..module_utils.ecs_api import retag, tags_after, without_aws
 from ..module_utils.ecs_task_definition import TaskDefinitions, checked, normalised, number, plan, surplus
+from ..module_utils.several import Call, SeveralModule
 
 DOCUMENTATION = r"""
 ---
@@ -31,7 +31,15 @@ options:
   family:
     description: Name of the family.
     type: str
-    required: true
+  each:
+    description:
+      - >-
+        In place of O(family), the families of several services: a mapping of O(service) to options, which
+        count before those that are the same for all.
+      - >-
+        They are looked at, and those that differ registered, beside each other. The task fails where any
+        fails, and names each that does.
+    type: raw
   definition:
     description:
       - The fields of RegisterTaskDefinition, named as the API names them, without family and tags.
@@ -99,6 +107,11 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+results:
+  description: What is below of each service, in the order given, with its name as C(item).
+  returned: with O(each)
+  type: list
+  elements: dict
 task_definition:
   description: The revision that is as described.
   returned: when state is present
@@ -127,28 +140,28 @@ deregistered:
 """
 
 
-def present(module: AnsibleAWSModule, definitions: TaskDefinitions) -> dict[str, Any]:
+def present(call: Call, definitions: TaskDefinitions) -> dict[str, Any]:
     """Register, tag and tidy up."""
-    family, tags = definitions.family, _tags(module.params["tags"])
-    definition = checked(family, module.params["definition"], definitions.shape)
+    family, tags = definitions.family, _tags(call.params["tags"])
+    definition = checked(family, call.params["definition"], definitions.shape)
     wanted = normalised(definition, definitions.shape)
     active = definitions.active()
     known = definitions.describe(active[0]) if active else None
     if known is not None and known.definition != wanted:
-        running = definitions.run_by(module.params["cluster"], module.params["service"])
+        running = definitions.run_by(call.params["cluster"], call.params["service"])
         if running in active[1:] and (revision := definitions.describe(running)).definition == wanted:
             known = revision
     known_tags = known.tags if known else {}
     todo = plan(wanted, tags, known)
     new_tags = tags_after(tags, known_tags)
     arn = f"{family}:new" if known is None or todo.register else known.arn
-    if not module.check_mode:
+    if not call.check_mode:
         if todo.register:
             arn = definitions.register(definition, without_aws(new_tags))
         retag(definitions.client, arn, todo.tags)
     after = [arn, *active] if todo.register else active
-    going = _unused(definitions, surplus(after, module.params["keep"]))
-    if not module.check_mode:
+    going = _unused(definitions, surplus(after, call.params["keep"]))
+    if not call.check_mode:
         definitions.deregister(going)
     before = {"definition": known.definition, "tags": known_tags} if known else {}
     shown = {"definition": wanted, "tags": new_tags}
@@ -163,10 +176,10 @@ def present(module: AnsibleAWSModule, definitions: TaskDefinitions) -> dict[str,
     }
 
 
-def absent(module: AnsibleAWSModule, definitions: TaskDefinitions) -> dict[str, Any]:
+def absent(call: Call, definitions: TaskDefinitions) -> dict[str, Any]:
     """Deregister everything."""
     active = definitions.active()
-    if not module.check_mode:
+    if not call.check_mode:
         definitions.deregister(active)
     return {
         "changed": bool(active),
@@ -197,8 +210,9 @@ def _shown(arns: list[str], going: list[str] | tuple[()]) -> list[int | str]:
 
 def main() -> None:
     """Run the module."""
-    module = AnsibleAWSModule(
-        argument_spec={
+    asked = SeveralModule(
+        AnsibleAWSModule,
+        {
             "family": {"required": True},
             "definition": {"type": "dict"},
             "tags": {"type": "dict"},
@@ -207,20 +221,24 @@ def main() -> None:
             "service": {},
             "state": {"choices": ["present", "absent"], "default": "present"},
         },
+        one="family",
+        label_as="service",
         required_if=[("state", "present", ("definition",))],
         required_together=[("cluster", "service")],
-        supports_check_mode=True,
     )
-    family = module.params["family"]
+    module = asked.module
     if module.params["keep"] < 1:
         module.fail_json(msg=f"keep is {module.params['keep']}: expected 1 or more, the newest always stays")
-    act = {"present": present, "absent": absent}[module.params["state"]]
-    try:
-        module.exit_json(**act(module, TaskDefinitions(module.client("ecs"), family)))
-    except EcsError as error:
-        module.fail_json(msg=str(error))
-    except (BotoCoreError, ClientError) as error:
-        module.fail_json_aws(error, msg=f"ECS refused the task definition {family}")
+    client = module.client("ecs")
+
+    def act(call: Call) -> dict[str, Any]:
+        make = {"present": present, "absent": absent}[call.params["state"]]
+        return make(call, TaskDefinitions(client, call.params["family"]))
+
+    def refused(call: Call) -> str:
+        return f"ECS refused the task definition {call.params['family']}"
+
+    asked.end(asked.call(act, refused, list(asked.calls)))
 
 
 if __name__ == "__main__":

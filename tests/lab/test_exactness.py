@@ -5,7 +5,6 @@ held against the same. Left out is what an emulator does not keep, or takes only
 """
 
 from collections.abc import Iterator
-from types import SimpleNamespace
 from typing import Any
 
 import boto3
@@ -14,6 +13,7 @@ from moto import mock_aws
 
 from plugins.module_utils.ecs_service import Service
 from plugins.module_utils.ecs_task_definition import TaskDefinitions
+from plugins.module_utils.several import Call
 from plugins.modules import ecs_service, ecs_task_definition
 from tests.lab.cloud import Cloud
 from tests.unit import test_ecs_service, test_ecs_task_definition
@@ -38,10 +38,8 @@ class Counting:
         return getattr(self._client, name)
 
 
-def module(**params: Any) -> Any:
-    return SimpleNamespace(
-        params={"tags": None, "cluster": None, "service": None, **params}, check_mode=False
-    )
+def call(**params: Any) -> Call:
+    return Call({"tags": None, "cluster": None, "service": None, **params}, check_mode=False)
 
 
 def others(whole: Any, path: Path, choices: tuple[Any, ...]) -> Any:
@@ -63,7 +61,7 @@ def revise(client: Any, family: str, path: Path, choices: tuple[Any, ...], left_
     ecs = Counting(client)
     for count, definition in enumerate((whole, others(whole, path, choices), whole), start=1):
         for first in (True, False):
-            asked = module(definition=definition, keep=10)
+            asked = call(definition=definition, keep=10)
             found = ecs_task_definition.present(asked, TaskDefinitions(ecs, family))  # type: ignore[arg-type]
             assert found["changed"] is first
             assert ecs.writes == count
@@ -111,9 +109,9 @@ def serve(
     steps = (whole, others(whole, path, own.get(path, choices)), whole)
     for count, described in enumerate(steps, start=1):
         for first in (True, False):
-            asked = module(name=name, service=described, keep_desired_count=False, replace=False)
+            asked = call(name=name, service=described, keep_desired_count=False, replace=False)
             service = Service(ecs, "default", name, 1)  # type: ignore[arg-type]
-            assert ecs_service.present(asked, service)["changed"] is first
+            assert ecs_service.present(asked, service, service.find())["changed"] is first
             assert ecs.writes == count
 
 

@@ -20,6 +20,7 @@ from plugins.module_utils.ecs_autoscaling import (
     Autoscaling,
     Scaling,
     converge,
+    registered,
     remove,
     without_past,
 )
@@ -227,7 +228,12 @@ def go(
     **more: Any,
 ) -> dict[str, Any]:
     given = Scaling(**{"target": {"MinCapacity": 1, "MaxCapacity": 4}, **(parts or {}), **more})
-    return converge(scaling_of(aws), given, tags, lambda: "app/lb/1/targetgroup/api/2", check_mode=check_mode)
+    label = "app/lb/1/targetgroup/api/2"
+    return converge(scaling_of(aws), given, tags, lambda: label, target_of(aws), check_mode=check_mode)
+
+
+def target_of(aws: Aws) -> Mapping[str, Any] | None:
+    return registered(aws, "goals", ["api"]).get("api")
 
 
 class TestEveryField:
@@ -260,7 +266,8 @@ class TestEveryField:
         assert not go(aws, less)["changed"]
         fresh = Aws()
         go(fresh, less)
-        assert scaling_of(aws).find() == scaling_of(fresh).find()
+        found = [scaling_of(each).find(target_of(each)) for each in (aws, fresh)]
+        assert found[0] == found[1]
 
     def test_order_counts_for_the_metrics_of_a_prediction_only(self) -> None:
         aws, whole = scaling_of(Aws()), everything()["policies"]["all"]
@@ -350,7 +357,7 @@ class TestPresent:
         with pytest.raises(ClientError, match="ValidationException"):
             go(aws, policies={"cpu": CPU})
 
-    def test_every_fault_is_named_at_once_and_nothing_is_asked(self) -> None:
+    def test_every_fault_is_named_at_once_and_nothing_is_written(self) -> None:
         aws = Aws()
         with pytest.raises(EcsError) as error:
             go(
@@ -375,7 +382,7 @@ class TestPresent:
             assert part in str(error.value)
         with pytest.raises(EcsError, match="MinCapacity 5 is more than MaxCapacity 4"):
             go(aws, target={"MinCapacity": 5, "MaxCapacity": 4})
-        assert aws.calls == []
+        assert aws.writes() == []
 
 
 @pytest.mark.parametrize(
@@ -397,13 +404,13 @@ def test_an_action_whose_time_is_over_counts_as_left_out(action: dict[str, Any],
 
 def test_absent_deregisters_and_says_so_once() -> None:
     aws = Aws()
-    assert not remove(scaling_of(aws), check_mode=False)["changed"]
+    assert not remove(scaling_of(aws), target_of(aws), check_mode=False)["changed"]
     go(aws, policies={"cpu": CPU})
-    assert remove(scaling_of(aws), check_mode=True)["changed"]
+    assert remove(scaling_of(aws), target_of(aws), check_mode=True)["changed"]
     assert aws.target
-    assert remove(scaling_of(aws), check_mode=False)["changed"]
+    assert remove(scaling_of(aws), target_of(aws), check_mode=False)["changed"]
     assert aws.asked()[-1] == "deregister_scalable_target"
-    assert not remove(scaling_of(aws), check_mode=False)["changed"]
+    assert not remove(scaling_of(aws), target_of(aws), check_mode=False)["changed"]
 
 
 @pytest.fixture
@@ -429,12 +436,12 @@ def test_the_whole_module_on_moto(cloud: Any, capsys: pytest.CaptureFixture[str]
         }
         return run(ecs_autoscaling, capsys, check_mode, **arguments)
 
-    def registered() -> list[Any]:
+    def targets() -> list[Any]:
         found: list[Any] = cloud.describe_scalable_targets(ServiceNamespace="ecs")["ScalableTargets"]
         return found
 
     assert module(check_mode=True)["changed"]
-    assert registered() == []
+    assert targets() == []
     assert module()["updated"] == ["scalable target", "scaling policy cpu", "scheduled action night"]
     assert not module()["changed"]
     wider = {"MinCapacity": 1, "MaxCapacity": 8}

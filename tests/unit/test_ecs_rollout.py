@@ -1,6 +1,7 @@
 """Rollouts of ECS services: their ends, and what is said of those that fail."""
 
 import copy
+import itertools
 import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -474,12 +475,14 @@ class Ecs(Double):
         self.now = 0.0
         self.stages = {"api": list(stages)}
         self.tasks: list[dict[str, Any]] = []
+        self.looks: list[float] = []
 
     def sleep(self, seconds: float) -> None:
         self.now += seconds
 
     def do_describe_services(self, services: list[str], **_params: Any) -> dict[str, Any]:
         assert len(services) <= 10
+        self.looks.append(self.now)
         found = []
         for name in services:
             seen = [state for since, state in self.stages.get(name, []) if since <= self.now]
@@ -534,6 +537,18 @@ class Logs(Double):
         return {"events": [{"message": line} for line in self.lines]}
 
 
+_numbers = itertools.count(1)
+
+
+def running(health: str, task_definition: str = NEW) -> dict[str, Any]:
+    return {
+        "taskArn": f"{ARN}:task/goals/r{next(_numbers)}",
+        "taskDefinitionArn": task_definition,
+        "lastStatus": "RUNNING",
+        "healthStatus": health,
+    }
+
+
 def watch(
     ecs: Ecs, elbv2: Elbv2 | None = None, *rollouts: Rollout, **other: Any
 ) -> tuple[Watch, list[Outcome]]:
@@ -549,18 +564,70 @@ def watch(
     return watching, watching.run(rollouts or [ROLLOUT])
 
 
+def seen_soon(at: float, seconds: float, held: float = 0) -> bool:
+    """Whether what was there at a time, and held, was seen no more than a tenth of the time late."""
+    latest = at + max(0.2, at * 0.1) + held
+    return at + held <= seconds <= latest + (max(0.2, latest * 0.1) if held else 0)
+
+
+CHECKED = [pytest.param("HEALTHY", 0, id="health checks vouch for them"), ("UNKNOWN", 3), ("UNHEALTHY", 3)]
+
+
 class TestWatch:
-    def test_a_completed_rollout_has_to_hold(self) -> None:
+    def test_a_completed_rollout_that_nothing_checks_has_to_hold(self) -> None:
         ecs = Ecs((0, STARTING), (5, RUNNING), (7, STARTING), (9, RUNNING))
         watching, (outcome,) = watch(ecs)
         assert outcome.verdict.state == "completed"
-        assert outcome.seconds == 12
-        assert [(entry["seconds"], entry["state"]) for entry in watching.timeline] == [
-            (0, "in_progress"),
-            (5, "completed"),
-            (7, "in_progress"),
-            (9, "completed"),
+        assert seen_soon(9, outcome.seconds, held=3)
+        assert [entry["state"] for entry in watching.timeline] == [
+            "in_progress",
+            "completed",
+            "in_progress",
+            "completed",
         ]
+        assert all(map(seen_soon, (0, 5, 7, 9), (entry["seconds"] for entry in watching.timeline)))
+
+    @pytest.mark.parametrize(("health", "held"), CHECKED)
+    def test_health_checks_of_all_containers_vouch_for_an_end(self, health: str, held: float) -> None:
+        ecs = Ecs((0, STARTING), (5, RUNNING))
+        ecs.tasks = [running(health), running("HEALTHY")]
+        assert seen_soon(5, watch(ecs)[1][0].seconds, held)
+
+    def test_health_checks_vouch_for_the_revision_s_own_tasks_and_as_many_as_are_wanted(self) -> None:
+        for tasks, held in (
+            ([running("HEALTHY")], 3),
+            ([running("HEALTHY"), running("HEALTHY", OLD)], 3),
+            ([running("HEALTHY"), running("HEALTHY"), running("UNKNOWN", OLD)], 0),
+        ):
+            ecs = Ecs((0, STARTING), (5, RUNNING))
+            ecs.tasks = tasks
+            assert seen_soon(5, watch(ecs)[1][0].seconds, held)
+
+    def test_where_no_task_is_wanted_none_can_end(self) -> None:
+        ecs = Ecs((0, service(deployment(2, desiredCount=0, runningCount=0), desiredCount=0)))
+        assert watch(ecs)[1][0].seconds == 0
+
+    @pytest.mark.parametrize("balanced", [True, False])
+    def test_what_was_changed_in_place_may_be_shown_as_it_was_before(self, balanced: bool) -> None:
+        """The deployment is the same one: what its tasks' health is says nothing of a new count."""
+        more = {"loadBalancers": [{"targetGroupArn": GROUP}]} if balanced else {}
+        before = {**service(deployment(2, runningCount=1, desiredCount=1), desiredCount=1), **more}
+        ecs = Ecs((0, before), (1, {**STARTING, **more}), (4, {**RUNNING, **more}))
+        ecs.tasks = [running("HEALTHY"), running("HEALTHY")]
+        elbv2 = Elbv2(lambda: [target("healthy")] * 2)
+        rollout = Rollout("api", NEW, "ecs-svc/2", in_place=True)
+        assert seen_soon(4, watch(ecs, elbv2, rollout)[1][0].seconds, held=3)
+
+    def test_looks_often_at_first_and_never_more_often_than_aws_allows(self) -> None:
+        for services, interval, pauses in ((1, 1, [0.2, 0.2]), (55, 1, [0.6, 0.6]), (1, 0.05, [0.1, 0.1])):
+            ecs = Ecs()
+            ecs.stages = {f"s{number}": [(0, STARTING)] for number in range(services)}
+            looks = []
+            ecs.sleep = lambda seconds, ecs=ecs, looks=looks: (looks.append(seconds), Ecs.sleep(ecs, seconds))
+            rollouts = [Rollout(name, NEW, "ecs-svc/2") for name in ecs.stages]
+            watch(ecs, None, *rollouts, interval=interval, timeout=30)
+            assert looks[:2] == pytest.approx(pauses)
+            assert looks[-1] == pytest.approx(max(interval, pauses[0]))
 
     @pytest.mark.parametrize(
         ("begun", "said", "seconds"),
@@ -576,14 +643,16 @@ class TestWatch:
     ) -> None:
         seen = service(deployment(2), events=[(said, "(service api) has reached a steady state.")])
         _, (outcome,) = watch(Ecs((0, seen)), None, Rollout("api", NEW, "ecs-svc/2", begun=begun))
-        assert (outcome.verdict.state, outcome.seconds) == ("completed", seconds)
+        assert outcome.verdict.state == "completed"
+        assert seconds <= outcome.seconds <= seconds * 1.1
 
     def test_quiet_is_no_end_by_itself(self) -> None:
         seen = {**RUNNING, "loadBalancers": [{"targetGroupArn": GROUP}]}
         ecs = Ecs((0, seen))
         elbv2 = Elbv2(lambda: [target("healthy"), target("healthy" if ecs.now >= 8 else "unhealthy")])
         _, (outcome,) = watch(ecs, elbv2, Rollout("api", NEW, begun=False))
-        assert (outcome.verdict.state, outcome.seconds) == ("completed", 11)
+        assert outcome.verdict.state == "completed"
+        assert seen_soon(8, outcome.seconds)
 
     def test_a_description_from_before_the_deployment_is_no_end(self) -> None:
         """DescribeServices is eventually consistent."""
@@ -594,14 +663,17 @@ class TestWatch:
         ("end", "state"),
         [(ROLLING_BACK, "rolled_back"), (service(deployment(3, OLD)), "superseded"), (None, "missing")],
     )
-    def test_other_ends(self, end: Any, state: str) -> None:
-        _, (outcome,) = watch(Ecs((0, STARTING), (4, end)))
-        assert (outcome.verdict.state, outcome.seconds) == (state, 7)
+    def test_other_ends_have_to_hold(self, end: Any, state: str) -> None:
+        ecs = Ecs((0, STARTING), (4, end))
+        ecs.tasks = [running("HEALTHY"), running("HEALTHY")]
+        _, (outcome,) = watch(ecs)
+        assert outcome.verdict.state == state
+        assert seen_soon(4, outcome.seconds, held=3)
 
     def test_time_runs_out(self) -> None:
         _, (outcome,) = watch(Ecs((0, STARTING)), timeout=10)
         assert outcome.verdict.state == "timed_out"
-        assert outcome.seconds == 10
+        assert seen_soon(10, outcome.seconds)
         assert outcome.verdict.detail.startswith("after 10 s: 1 of 2 tasks run")
 
     def test_what_completes_too_late_to_hold_is_no_success(self) -> None:
@@ -615,9 +687,11 @@ class TestWatch:
         ecs = Ecs((0, STARTING), (3, seen))
         elbv2 = Elbv2(lambda: [target("healthy"), target("healthy" if ecs.now >= 8 else "initial")])
         watching, (outcome,) = watch(ecs, elbv2)
-        assert (outcome.verdict.state, outcome.seconds) == ("completed", 11)
+        assert outcome.verdict.state == "completed"
+        assert seen_soon(8, outcome.seconds)
         assert watching.timeline[1]["detail"] == "2 of 2 tasks run, 1 of 2 targets healthy in goals-prod-api"
-        assert len(elbv2.calls) == 9  # none before ECS called it complete
+        # None before ECS called it complete.
+        assert len(elbv2.calls) == sum(seen_at >= 3 for seen_at in ecs.looks)
 
     def test_many_are_watched_at_once_each_to_its_own_end(self) -> None:
         names = [f"s{number}" for number in range(12)]
@@ -626,10 +700,14 @@ class TestWatch:
         ecs.stages["s11"] = [(0, STARTING), (2, ROLLING_BACK)]
         _, outcomes = watch(ecs, None, *(Rollout(name, NEW, "ecs-svc/2") for name in names))
         assert [outcome.rollout.name for outcome in outcomes] == names
-        assert [outcome.seconds for outcome in outcomes] == [*(number + 3 for number in range(11)), 5]
+        ends = [*range(11), 2]
+        assert all(
+            seen_soon(end, outcome.seconds, held=3) for end, outcome in zip(ends, outcomes, strict=True)
+        )
         assert outcomes[-1].verdict.state == "rolled_back"
-        assert [len(call["services"]) for _, call in ecs.calls[:2]] == [10, 2]
-        assert len(ecs.calls[-1][1]["services"]) == 1
+        asked = [call["services"] for name, call in ecs.calls if name == "describe_services"]
+        assert [len(names) for names in asked[:2]] == [10, 2]
+        assert len(asked[-1]) <= 2
 
 
 def report(ecs: Ecs, logs: Logs, state: str, seen: Any = STARTING) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 import copy
 import itertools
-from types import SimpleNamespace
 from typing import Any, cast
 
 import boto3
@@ -19,6 +18,7 @@ from plugins.module_utils.ecs_service import (
     checked,
     normalised,
 )
+from plugins.module_utils.several import Call
 from plugins.modules import ecs_service
 from tests.unit.aws_doubles import (
     Double,
@@ -220,14 +220,14 @@ class Ecs(Double):
         return [params for name, params in self.calls if name == "update_service"]
 
 
-def module_of(ecs: Ecs, check_mode: bool = False, **params: Any) -> tuple[Any, Service]:
+def asked(ecs: Ecs, check_mode: bool = False, **params: Any) -> tuple[Call, Service, dict[str, Any] | None]:
     defaults = {"name": "api", "tags": None, "keep_desired_count": False, "replace": False}
-    module = SimpleNamespace(params={**defaults, **params}, check_mode=check_mode)
-    return module, Service(cast(Any, ecs), "goals", "api", 1, sleep=lambda _seconds: None)
+    service = Service(cast(Any, ecs), "goals", "api", 1, sleep=lambda _seconds: None)
+    return Call({**defaults, **params}, check_mode), service, service.find()
 
 
 def present(ecs: Ecs, service: Any = None, *, check_mode: bool = False, **params: Any) -> dict[str, Any]:
-    return ecs_service.present(*module_of(ecs, check_mode, service=service or MINIMAL, **params))
+    return ecs_service.present(*asked(ecs, check_mode, service=service or MINIMAL, **params))
 
 
 class TestEveryField:
@@ -441,20 +441,20 @@ class TestPresent:
 class TestAbsent:
     def test_deletes_and_says_so_once(self) -> None:
         ecs = Ecs()
-        assert not ecs_service.absent(*module_of(ecs))["changed"]
+        assert not ecs_service.absent(*asked(ecs))["changed"]
         present(ecs)
-        assert ecs_service.absent(*module_of(ecs, check_mode=True))["changed"]
+        assert ecs_service.absent(*asked(ecs, check_mode=True))["changed"]
         assert "api" in ecs.services
-        assert ecs_service.absent(*module_of(ecs))["changed"]
+        assert ecs_service.absent(*asked(ecs))["changed"]
         assert not ecs.services
-        assert not ecs_service.absent(*module_of(ecs))["changed"]
+        assert not ecs_service.absent(*asked(ecs))["changed"]
         ecs.cluster = False
-        assert not ecs_service.absent(*module_of(ecs))["changed"]
+        assert not ecs_service.absent(*asked(ecs))["changed"]
 
     def test_waits_so_long_and_says_what_keeps_it(self) -> None:
         ecs = Ecs()
         present(ecs)
-        _module, service = module_of(ecs)
+        _call, service, _found = asked(ecs)
         service.timeout = -1
         with pytest.raises(EcsError, match=r"still ACTIVE after -1 s with 0 tasks running"):
             service.await_gone()

@@ -1,6 +1,7 @@
 """What ECS renders from the model is what its API takes, and says what the model says."""
 
 import json
+from dataclasses import fields
 from typing import Any
 
 import botocore.session
@@ -8,6 +9,7 @@ import pytest
 from botocore.validate import ParamValidator
 
 from plugins.module_utils import ecs_views, fargate
+from plugins.module_utils.ecs_rollout import Rollout
 from plugins.module_utils.listeners import group_arns
 from plugins.module_utils.model import effective_services, validate
 from plugins.module_utils.model_views import target_groups
@@ -311,7 +313,7 @@ def test_services_reach_each_other_and_the_load_balancer_reaches_routed_ones(
 
 
 def test_only_services_that_do_not_scale_have_their_count_set() -> None:
-    calls = ecs_views.service_calls({"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}, ["a", "b"], {"b": {}})
+    calls = ecs_views.service_calls({"a": {"x": 1}, "b": {"x": 2}, "c": {"x": 3}}, [["a"], ["b"]], {"b": {}})
     assert calls == {
         "a": {"service": {"x": 1}, "keep_desired_count": False},
         "b": {"service": {"x": 2}, "keep_desired_count": True},
@@ -319,15 +321,18 @@ def test_only_services_that_do_not_scale_have_their_count_set() -> None:
 
 
 def test_what_is_watched_is_what_was_begun() -> None:
-    rendered = {"a": {"taskDefinition": "a:2"}, "b": {"taskDefinition": "b:1"}}
+    rendered = {"a": {"taskDefinition": "a:2"}, "b": {"taskDefinition": "b:1"}, "c": {"taskDefinition": "c:1"}}
     results = [
-        {"service": {"name": "a"}, "deployment": "ecs-svc/2", "changed": True},
-        {"service": {"name": "b"}, "deployment": "ecs-svc/1", "changed": False},
+        {"service": {"name": "a"}, "deployment": "ecs-svc/2", "changed": True, "in_place": False},
+        {"service": {"name": "b"}, "deployment": "ecs-svc/1", "changed": False, "in_place": False},
+        {"service": {"name": "c"}, "deployment": "ecs-svc/1", "changed": True, "in_place": True},
     ]
-    assert ecs_views.rollouts(rendered, results) == [
-        {"name": "a", "task_definition": "a:2", "deployment": "ecs-svc/2", "begun": True},
-        {"name": "b", "task_definition": "b:1", "deployment": "ecs-svc/1", "begun": False},
+    assert [tuple(watched.values()) for watched in ecs_views.rollouts(rendered, results)] == [
+        ("a", "a:2", "ecs-svc/2", True, False),
+        ("b", "b:1", "ecs-svc/1", False, False),
+        ("c", "c:1", "ecs-svc/1", True, True),
     ]
+    assert list(ecs_views.rollouts(rendered, results)[0]) == [each.name for each in fields(Rollout)]
 
 
 def test_a_role_that_may_do_nothing_besides_has_no_policy() -> None:
