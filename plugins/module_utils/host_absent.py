@@ -30,7 +30,7 @@ def remove(
         outcome.changed = bool(outcome.actions)
         outcome.before = [action.replace("remove ", "") for action in outcome.actions]
         if outcome.changed and not check_mode:
-            host_retire.stop_and_remove(engine, found)
+            host_retire.end(engine, found)
             for name in doomed_volumes:
                 engine.remove_volume(name)
             if network:

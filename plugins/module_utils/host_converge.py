@@ -50,6 +50,7 @@ class Release:
         self._candidates: list[Candidate] = []
         self._stopped: list[Found] = []
         self._former: Json | None = None
+        self._announced: Json | None = None
         self._base_file = BaseFile(host, desired.config_dir, desired.app)
         self.gates = Gates(engine, host, desired.app, desired.config_dir, desired.secret_values)
 
@@ -133,18 +134,33 @@ class Release:
         if survey.proxy:
             self._proxy.ensure(survey.proxy)
             self._former = self._proxy.configuration()
+            self._announce(survey)
         for plan in survey.plans:
             if plan.wanted and plan.create:
                 self._start(plan, plan.wanted)
         self._health.await_healthy(self._candidates)
-        if survey.configuration:
-            self._try_through_proxy()
+        self._try_through_proxy()
         self._health.confirm_running(self._candidates)
         for one in self._candidates:
             self._engine.update_container(one.name, {"RestartPolicy": {"Name": RESTART_SERVING}})
         if survey.configuration:
             self._proxy.load(survey.configuration)
             self._host.tell("routes", "lead to what is described")
+
+    def _announce(self, survey: Survey) -> None:
+        """Tell the proxy of the new containers before they are there: it loads this while they start."""
+        tried = [
+            upstream(plan.wanted, plan.create)
+            for plan in survey.plans
+            if plan.wanted and plan.create and self._tried(plan.wanted)
+        ]
+        if self._former and tried:
+            self._announced = traefik.with_candidates(self._former, tried)
+            self._proxy.announce(self._announced)
+
+    def _tried(self, wanted: Wanted) -> bool:
+        """Whether a service's new containers are to answer by way of the proxy."""
+        return bool(wanted.port) and any(route.service == wanted.service for route in self._desired.routes)
 
     def _prepare(self) -> None:
         labels = {LABEL_APP: self._desired.app}
@@ -181,13 +197,11 @@ class Release:
 
     def _try_through_proxy(self) -> None:
         """See every new container healthy through the proxy while the world is still sent to the old ones."""
-        routed = {route.service for route in self._desired.routes}
-        trying = [one for one in self._candidates if one.wanted.port and one.wanted.service in routed]
-        current = self._proxy.configuration()
-        if trying and current:
-            tried = [upstream(one.wanted, [one.name]) for one in trying]
-            self._proxy.load(traefik.with_candidates(current, tried))
-            self._health.await_through(self._proxy, trying)
+        if self._former and self._announced:
+            self._proxy.load(self._announced, self._former)
+            self._health.await_through(
+                self._proxy, [one for one in self._candidates if self._tried(one.wanted)]
+            )
 
     def _undone(self, survey: Survey) -> str:
         """Undo what was begun; say what serves now, also when the undoing failed as well."""
@@ -222,16 +236,16 @@ class Release:
     def _take_down(self, survey: Survey, base: Base, outcome: Outcome) -> None:
         retired = [container for plan in survey.plans for container in plan.retire]
         outcome.drained = host_retire.drain(
-            self._host, _still_running(retired, self._stopped), self._desired.drain_timeout
+            self._host,
+            _still_running(retired, self._stopped),
+            self._desired.drain_timeout,
+            self._proxy.clients if survey.proxy else None,
         )
         base = base.without(retired)
         # Written first: what a killed run leaves running is known for what it is.
         self._base_file.write(base)
         gone = [*retired, *survey.kept, *survey.old_proxies]
-        host_retire.stop(self._engine, [container for container in gone if base.keeps(container)])
-        host_retire.stop_and_remove(
-            self._engine, [container for container in gone if not base.keeps(container)]
-        )
+        host_retire.end(self._engine, gone, keep=base.keeps)
         images = [wanted.image for wanted in self._desired.containers]
         removed = host_retire.prune_images(self._engine, images, self._desired.keep_images)
         outcome.actions += [f"remove image {name}" for name in removed]

@@ -12,9 +12,14 @@ from pathlib import Path
 from typing import Any
 
 ESTABLISHED = "01"
+CLOSE_WAIT = "08"
 LISTEN = "0A"
 HTTP_OK = range(200, 400)
 BODY_SHOWN = 200
+#: A pause is this part of the time that has been waited, so what is waited for is seen soon after it happens,
+#: and what takes long is not asked for more often. Its bounds are in seconds.
+PAUSE_PART = 1 / 20
+PAUSE_LEAST, PAUSE_MOST = 0.02, 0.2
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Socket:
     port: int
     state: str
     inode: str
+    remote: str
 
 
 class Host:
@@ -66,6 +72,10 @@ class Host:
         """Wait."""
         time.sleep(seconds)
 
+    def pause(self, since: float) -> None:
+        """Wait a little before looking again at what has been waited for since then."""
+        self.sleep(min(max((self.now() - since) * PAUSE_PART, PAUSE_LEAST), PAUSE_MOST))
+
     def get(self, address: str, port: int, path: str, host: str, timeout: float) -> Answer:
         """Make one GET request, without retry and without following redirects."""
         connection = http.client.HTTPConnection(address, port, timeout=timeout)
@@ -89,12 +99,23 @@ class Host:
             1 for one in self._sockets(f"/proc/{pid}/net") if one.port == port and one.state == ESTABLISHED
         )
 
+    def clients(self, pid: int, but: int) -> set[str]:
+        """Name the far ends of what may await an answer in the network namespace of a process.
+
+        These are the connections to any port that it listens on, but for one.
+        """
+        sockets = self._sockets(f"/proc/{pid}/net")
+        ports = {one.port for one in sockets if one.state == LISTEN} - {but}
+        # A client that has closed its half after its request still awaits the answer.
+        waiting = (ESTABLISHED, CLOSE_WAIT)
+        return {one.remote for one in sockets if one.port in ports and one.state in waiting}
+
     def listener(self, port: int) -> str | None:
         """Name the process that listens on a TCP port of this host; None when the port is free."""
         inodes = {
             f"socket:[{one.inode}]"
             for one in self._sockets("/proc/net")
-            if one == Socket(port, LISTEN, one.inode)
+            if one.port == port and one.state == LISTEN
         }
         return _owner(inodes) if inodes else None
 
@@ -107,8 +128,8 @@ class Host:
             except (FileNotFoundError, ProcessLookupError):
                 continue
             for row in rows:
-                _slot, local, _remote, state, *_rest = fields = row.split()
-                found.append(Socket(int(local.rpartition(":")[2], 16), state, fields[9]))
+                _slot, local, remote, state, *_rest = fields = row.split()
+                found.append(Socket(int(local.rpartition(":")[2], 16), state, fields[9], remote))
         return found
 
     def read(self, path: str) -> str | None:
@@ -118,12 +139,14 @@ class Host:
         except FileNotFoundError:
             return None
 
-    def write(self, path: str, text: str) -> None:
-        """Write a file so that a reader sees the old or the new content, never a part."""
+    def write(self, path: str, text: str, draft_in: str = "") -> None:
+        """Write a file so that a reader sees the old or the new content, never a part.
+
+        It is made in the file's directory, or in another one on the same file system.
+        """
         target = Path(path)
         target.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        # A name that Traefik does not read, in the directory that it watches.
-        draft = target.with_name(f".{target.name}.new")
+        draft = Path(draft_in or target.parent, f".{target.name}.new")
         draft.write_text(text, encoding="utf-8")
         draft.chmod(0o644)
         draft.replace(target)

@@ -29,7 +29,6 @@ from .release_failure import Failure, ReleaseFailure
 FILE = "gates.json"
 ROLE_GATE = "gate"
 LABEL_GATE = "slipway.gate"
-POLL = 0.2
 LOG_LINES = 20
 #: How many that have passed are remembered.
 REMEMBERED = 50
@@ -69,7 +68,7 @@ class Gates:
         started = self._host.now()
         try:
             self._start(name, _payload(self._app, plan, gate, fingerprint), fingerprint)
-            container = self._ended(name, started + gate.timeout)
+            container = self._ended(name, started, gate.timeout)
         except DockerError as error:
             told = f"The Engine says: {error.message}"
             raise ReleaseFailure(_failure(plan, gate, "could not be started", evidence=[told])) from error
@@ -100,12 +99,12 @@ class Gates:
         self._engine.create_container(name, payload)
         self._engine.start_container(name)
 
-    def _ended(self, name: str, deadline: float) -> Found:
+    def _ended(self, name: str, started: float, timeout: float) -> Found:
         while True:
             container = Found(self._engine.container(name))
-            if not container.running or self._host.now() > deadline:
+            if not container.running or self._host.now() > started + timeout:
                 return container
-            self._host.sleep(POLL)
+            self._host.pause(started)
 
     def _passed(self) -> list[str]:
         text = self._host.read(self._path)

@@ -12,7 +12,8 @@ from .host_plan import Found, HealthCheck, Wanted
 from .host_proxy import ProxyControl
 from .release_failure import Failure, ReleaseFailure
 
-POLL = 0.2
+#: Seconds between the attempts at a container that serves.
+RETRY = 0.2
 LOG_LINES = 20
 # A service without any health check is taken for healthy when it has run this long.
 SETTLED = 2.0
@@ -53,7 +54,7 @@ class HealthWatch:
             return ""
         for attempt in range(check.retries):
             if attempt:
-                self._host.sleep(POLL)
+                self._host.sleep(RETRY)
             answer = self._ask(wanted, container)
             if answer.ok:
                 return ""
@@ -67,24 +68,24 @@ class HealthWatch:
                 self._host.tell(one.name, "is healthy")
                 waiting.remove(one)
             if waiting:
-                self._host.sleep(POLL)
+                self._host.pause(max(one.started for one in waiting))
 
     def await_through(self, proxy: ProxyControl, candidates: Iterable[Candidate]) -> None:
         """Return when every candidate answers by way of the proxy."""
         for one in candidates:
             check = one.wanted.health_check or NO_CHECK
-            deadline = self._host.now() + check.patience
+            began = self._host.now()
             while True:
                 answer = proxy.through(one.name, check.path or "/", check.timeout)
                 if answer.ok or (not check.path and answer.status not in (None, *GATEWAY_ERRORS)):
                     self._host.tell(one.name, "answers through the proxy")
                     break
-                if self._host.now() > deadline:
+                if self._host.now() > began + check.patience:
                     summary = f"{one.wanted.service} is healthy by itself but not through the proxy"
                     raise ReleaseFailure(
                         Failure("proxy", summary, one.wanted.service, one.name, evidence=[str(answer)])
                     )
-                self._host.sleep(POLL)
+                self._host.pause(began)
 
     def confirm_running(self, candidates: Iterable[Candidate]) -> None:
         """Raise ReleaseFailure when a candidate has ended since it was found healthy."""

@@ -27,7 +27,6 @@ MEMORY = 512
 PIDS_LIMIT = 512
 STOP_TIMEOUT = 30
 LOAD_TIMEOUT = 20.0
-POLL = 0.05
 LOG_LINES = 10
 # Without certificates the proxy needs no right to write anything, so it is nobody.
 NOBODY = "65532:65532"
@@ -109,9 +108,11 @@ class ProxyControl:
         self._engine = engine
         self._host = host
         self._app = app
+        self._directory = directory
         self._file = f"{directory}/{traefik.DYNAMIC_FILE}"
         self.name = f"{app}-proxy"
         self._address = ""
+        self._pid = 0
 
     def configuration(self) -> Json | None:
         """Return the configuration that the file holds."""
@@ -120,7 +121,11 @@ class ProxyControl:
 
     def attach(self, proxy: Found) -> None:
         """Speak to the proxy that runs."""
-        self._address = proxy.address(self._app)
+        self._address, self._pid = proxy.address(self._app), proxy.pid
+
+    def clients(self) -> set[str]:
+        """Name the far ends of all connections from the world: on each a request may be under way."""
+        return self._host.clients(self._pid, but=traefik.INTERNAL_PORT)
 
     def ensure(self, proxy_plan: ProxyPlan) -> None:
         """Make the proxy run as planned. A changed one takes the old one's ports, so the old one stops first;
@@ -129,7 +134,7 @@ class ProxyControl:
             self.attach(proxy_plan.kept)
             return
         configuration = self.configuration() or traefik.dynamic_configuration(traefik.Proxy(""), [], [])
-        self._host.write(self._file, traefik.to_text(configuration))
+        self.announce(configuration)
         draft = f"{self.name}-next"
         self._engine.remove_container(draft)
         old = [one for one in proxy_plan.found if one.name != draft]
@@ -139,7 +144,7 @@ class ProxyControl:
             self._engine.stop_container(one.id, STOP_TIMEOUT)
         try:
             self._engine.start_container(draft)
-            self._address = self._inspect(draft).address(self._app)
+            self.attach(self._inspect(draft))
             self._await(configuration, draft)
         except (DockerError, ReleaseFailure):
             self._engine.remove_container(draft)
@@ -151,18 +156,29 @@ class ProxyControl:
             self._engine.remove_container(one.id)
         self._engine.rename_container(draft, self.name)
 
-    def load(self, configuration: Json) -> None:
-        """Write a configuration and see it loaded; put the former one back if it is not."""
-        former = self._host.read(self._file)
-        text = traefik.to_text(configuration)
-        if former != text:
-            self._host.write(self._file, text)
+    def announce(self, configuration: Json) -> None:
+        """Write a configuration, which the proxy loads by and by."""
+        self._write(traefik.to_text(configuration))
+
+    def load(self, configuration: Json, former: Json | None = None) -> None:
+        """Write a configuration and see it loaded; put back the former one, or what the file held, if not."""
+        before = traefik.to_text(former) if former else self._host.read(self._file)
+        self.announce(configuration)
         try:
             self._await(configuration, self.name)
         except ReleaseFailure:
-            if former is not None:
-                self._host.write(self._file, former)
+            if before is not None:
+                self._write(before)
             raise
+
+    def _write(self, text: str) -> None:
+        """Write the file unless it is like that already.
+
+        It is drafted beside the directory that Traefik watches: a draft in there makes Traefik load the old
+        content anew, after which it lets some time go by.
+        """
+        if self._host.read(self._file) != text:
+            self._host.write(self._file, text, draft_in=self._directory)
 
     def loaded(self, configuration: Json) -> bool:
         """Tell whether the proxy works by this configuration now."""
@@ -176,13 +192,13 @@ class ProxyControl:
         return self._host.get(self._address, traefik.INTERNAL_PORT, path, host, timeout)
 
     def _await(self, configuration: Json, container: str) -> None:
-        deadline = self._host.now() + LOAD_TIMEOUT
+        began = self._host.now()
         while not self.loaded(configuration):
             proxy = self._inspect(container)
-            if not proxy.running or self._host.now() > deadline:
+            if not proxy.running or self._host.now() > began + LOAD_TIMEOUT:
                 raise ReleaseFailure(self._failure(proxy))
-            self._host.sleep(POLL)
-            self._address = proxy.address(self._app)
+            self._host.pause(began)
+            self.attach(proxy)
 
     def _inspect(self, name: str) -> Found:
         return Found(self._engine.container(name))

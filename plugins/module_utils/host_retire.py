@@ -4,58 +4,76 @@ from __future__ import annotations
 
 import http.client
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from typing import Callable
 
+from . import host_beside
 from .docker_api import DockerError, Engine, split_reference
 from .host_effects import Host
 from .host_plan import Found, Json
 
-SAMPLE = 0.2
-# The proxy closes an idle connection after one second, so this many empty samples in a row outlast one
-# request that had been given its container just before the switch and connects just after.
-EMPTY_SAMPLES = 6
+SAMPLE = 0.1
+ANYBODY = "anybody"
+# The proxy closes an idle connection after one second, so this many seconds without any outlast one request
+# that had been given its container just before the switch and connects just after.
+QUIET = 1.2
+# Where no client is left that was connected to the proxy at the switch, there is no such request. This long
+# the proxy may take from knowing the new routes to following them on each of its ports.
+QUIET_ALONE = 0.2
 
 
-def drain(host: Host, containers: Iterable[Found], timeout: float) -> list[Json]:
+def drain(
+    host: Host, containers: Iterable[Found], timeout: float, clients: Callable[[], set[str]] | None = None
+) -> list[Json]:
     """Wait until the containers have no established connection, or until the time is over.
 
-    Returns for each how long it took and how many connections were left.
+    `clients` names who is connected to the proxy in front, to be called after the switch; without it, anybody
+    may be. Returns for each container how many seconds it took and how many connections were left.
     """
-    empty = {container.id: 0 for container in containers}
     waiting = [container for container in containers if container.running and container.port]
-    started = host.now()
     report: list[Json] = []
+    if not waiting:
+        return report
+    started = host.now()
+    busy = {container.id: started for container in waiting}
+    # Those who have come since the switch are sent to the new containers.
+    former = clients() if clients else {ANYBODY}
     while waiting:
-        host.sleep(SAMPLE)
-        seconds = host.now() - started
+        quiet = QUIET if former else QUIET_ALONE
         for container in list(waiting):
+            now = host.now()
             left = host.connections(container.pid, container.port)
-            empty[container.id] = 0 if left else empty[container.id] + 1
-            if empty[container.id] >= EMPTY_SAMPLES or seconds >= timeout:
-                waiting.remove(container)
-                host.tell(container.name, f"{left} connections left" if left else "has no connection left")
-                report.append(
-                    {"container": container.name, "seconds": round(seconds, 1), "connections_left": left}
-                )
+            if left:
+                busy[container.id] = now
+            if now - busy[container.id] < quiet and now - started < timeout:
+                continue
+            waiting.remove(container)
+            host.tell(container.name, f"{left} connections left" if left else "has no connection left")
+            seconds = round(now - started, 1)
+            report.append({"container": container.name, "seconds": seconds, "connections_left": left})
+        if waiting:
+            host.sleep(SAMPLE)
+        if clients and former:
+            former &= clients()
     return report
 
 
 def stop(engine: Engine, containers: Sequence[Found]) -> None:
     """Stop containers side by side, each with the time it was given to stop in."""
+    end(engine, containers, keep=lambda container: True)
 
-    def end(container: Found) -> None:
+
+def end(
+    engine: Engine, containers: Sequence[Found], keep: Callable[[Found], bool] = lambda container: False
+) -> None:
+    """Stop containers as :func:`stop` does, and remove those that are not to be kept."""
+
+    def end_one(container: Found) -> None:
         if container.running or container.inspect["State"].get("Restarting"):
             engine.stop_container(container.id, container.stop_timeout)
+        if not keep(container):
+            engine.remove_container(container.id)
 
-    with ThreadPoolExecutor(max_workers=8) as pool:
-        list(pool.map(end, containers))
-
-
-def stop_and_remove(engine: Engine, containers: Sequence[Found]) -> None:
-    """Stop containers as :func:`stop` does, and remove them."""
-    stop(engine, containers)
-    for container in containers:
-        engine.remove_container(container.id)
+    host_beside.each(end_one, containers)
 
 
 def prune_images(engine: Engine, references: Iterable[str], keep: int) -> list[str]:

@@ -114,12 +114,14 @@ class Return:
             self._engine.start_container(one.id)
             self._host.tell(one.name, "starts again")
             health.await_healthy([Candidate(self._described(way, one), one.name, self._host.now())])
+        clients = None
         if way.base.configuration and way.proxies:
+            clients = self._proxy.clients
             self._proxy.attach(way.proxies[0])
             self._proxy.load(way.base.configuration)
             self._host.tell("routes", "lead to what served before")
-        outcome.drained = host_retire.drain(self._host, way.leaving, self._desired.drain_timeout)
-        host_retire.stop_and_remove(self._engine, self._going(way))
+        outcome.drained = host_retire.drain(self._host, way.leaving, self._desired.drain_timeout, clients)
+        host_retire.end(self._engine, self._going(way))
         if not way.base.configuration:
             self._host.remove_tree(self._desired.proxy_directory)
         self._base_file.write(replace(way.base, stopped=[]))

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from . import host_proxy, traefik
+from . import host_beside, host_proxy, traefik
 from .docker_api import DockerError, Engine, registry_header, registry_of
 from .host_base import Base
+from .host_beside import Beside
 from .host_effects import Host
 from .host_failure import pull_cause
 from .host_health import HealthWatch
@@ -113,13 +114,15 @@ class Surveyor:
         Raises ReleaseFailure where a release cannot begin.
         """
         desired = self._desired
-        kernel = Kernel.of(self._engine.info())
+        # The Engine starts processes to answer this.
+        info = Beside(self._engine.info)
         everything = self._observe()
         self._check_ports(everything)
         kept = [container for container in everything if base and base.keeps(container)]
         found = [container for container in everything if container not in kept]
         images = self._images()
         proxies = [container for container in found if container.role == ROLE_PROXY]
+        kernel = Kernel.of(info.result())
         scene = Scene(
             desired.app,
             desired.release,
@@ -170,14 +173,11 @@ class Surveyor:
         wanted = [container.image for container in self._desired.containers]
         if self._desired.proxy:
             wanted.append(self._desired.proxy.image)
-        images: dict[str, Json | None] = {}
-        for reference in dict.fromkeys(wanted):
-            images[reference] = self._engine.image(reference)
-            if images[reference] is None:
-                self._pulled.append(reference)
-                if not self._check_mode:
-                    self._pull(reference)
-                    images[reference] = self._engine.image(reference)
+        images = {reference: self._engine.image(reference) for reference in wanted}
+        self._pulled = [reference for reference, image in images.items() if image is None]
+        if not self._check_mode:
+            host_beside.each(self._pull, self._pulled)
+            images.update({reference: self._engine.image(reference) for reference in self._pulled})
         return images
 
     def _pull(self, reference: str) -> None:

@@ -131,7 +131,7 @@ options:
             type: list
             elements: str
           interval:
-            description: Seconds between two checks.
+            description: Seconds between two checks. One that starts is asked more often until it is healthy.
             type: float
             default: 5
           timeout:

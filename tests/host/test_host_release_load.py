@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 import time
 
@@ -87,3 +88,15 @@ def test_the_wait_for_a_long_request_has_an_end(application: Application) -> Non
     assert report["connections_left"] == 1
     assert 1 <= report["seconds"] < 2
     assert not answers[0].ok
+
+
+def test_a_client_connected_at_the_switch_is_given_time(application: Application) -> None:
+    application.release(web("0"))
+    (report,) = application.release(web("1")).drained
+    assert report["seconds"] < 1
+    with socket.create_connection(("127.0.0.1", application.port)) as client:
+        client.sendall(b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert client.recv(1000).startswith(b"HTTP/1.1 200 ")
+        (report,) = application.release(web("2")).drained
+    assert report["seconds"] >= 1.2
+    assert report["connections_left"] == 0

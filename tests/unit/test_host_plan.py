@@ -128,6 +128,14 @@ def test_every_setting_is_compared(changes: dict[str, Any], setting: str) -> Non
     assert (len(plan.create), len(plan.retire), plan.keep) == (1, 1, [])
 
 
+def test_a_starting_container_is_asked_often_and_an_engine_that_cannot_is_no_difference() -> None:
+    payload = payload_of(replace(WANTED, health_check=HealthCheck(command=["true"], interval=30)))
+    assert payload["Healthcheck"]["StartInterval"] == 1_000_000_000
+    understood = {key: value for key, value in payload["Healthcheck"].items() if key != "StartInterval"}
+    found = as_engine({**payload, "Healthcheck": understood})
+    assert actual_view(found, "shop") == wanted_view(payload, IMAGE["Config"], "shop")
+
+
 def test_a_label_that_left_is_seen_and_the_release_is_not_compared() -> None:
     container = as_engine(payload_of(WANTED))
     container.inspect["Config"]["Labels"]["slipway.release"] = "another"
