@@ -140,8 +140,10 @@ class Variables:
             if value is None or len(self.faults) > before:
                 del usable[name]
             # What it is made of has been named by its own name.
-            named = {fault.problem for fault in self.faults[:before]}
-            self.faults[before:] = [fault for fault in self.faults[before:] if fault.problem not in named]
+            named = {_cause(fault, value) for fault in self.faults[:before]}
+            self.faults[before:] = [
+                fault for fault in self.faults[before:] if _cause(fault, value) not in named
+            ]
         return usable
 
     def _read(self, name: str, option: Mapping[str, Any]) -> None:
@@ -235,6 +237,11 @@ def _named_by_others(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
     yield "ec2_hosts_instance_type", arguments.get("instance_type")
     yield "ec2_hosts_ami", machine_image.get("id")
     yield "ec2_hosts_ami_name", machine_image.get("name")
+
+
+def _cause(fault: Fault, value: Any) -> tuple[str, str]:
+    """Give what two faults of one cause have in common: of what has no value, its place is not known."""
+    return (fault.where if value is not None else "", fault.problem)
 
 
 def _missing(name: str, option: Mapping[str, Any]) -> Fault:
