@@ -33,6 +33,16 @@ options:
         key: enabled
     env:
       - name: SLIPWAY_WARM_MODULES
+  folder:
+    description:
+      - Where to keep what was compiled of the sources of modules, for the next run; a relative path is one
+        beside C(ansible.cfg). Without it, nothing is kept.
+    type: path
+    env:
+      - name: SLIPWAY_WARM_FOLDER
+    ini:
+      - section: warm_modules
+        key: folder
 """
 
 

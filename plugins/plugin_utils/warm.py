@@ -16,6 +16,7 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from ansible import constants
 from ansible.plugins.loader import action_loader, callback_loader, filter_loader, lookup_loader
@@ -49,11 +50,14 @@ _started: dict[int, Path] = {}
 
 def wanted() -> bool:
     """Whether the callback is in use and not switched off."""
-    if CALLBACK not in constants.CALLBACKS_ENABLED:
-        return False
+    return CALLBACK in constants.CALLBACKS_ENABLED and bool(_option("enabled"))
+
+
+def _option(name: str) -> Any:
+    """Return an option of the callback."""
     # Loaded, its options are known.
-    name = callback_loader.get(CALLBACK, class_only=True)._load_name
-    return bool(constants.config.get_config_value("enabled", plugin_type="callback", plugin_name=name))
+    callback = callback_loader.get(CALLBACK, class_only=True)._load_name
+    return constants.config.get_config_value(name, plugin_type="callback", plugin_name=callback)
 
 
 def start() -> Path:
@@ -82,6 +86,7 @@ def _start() -> Path:
         client = client.replace(f'"{name}"', repr(str(value)))
     interpreter.write_text(f"{shebang}\n{client}")
     interpreter.chmod(0o700)
+    kept = [str(_option("folder"))] if _option("folder") else []
     with socket.socket(socket.AF_UNIX) as listener:
         # An address holds 107 characters: the folder's own path may be longer.
         opened = os.open(folder, os.O_PATH)
@@ -89,7 +94,7 @@ def _start() -> Path:
         os.close(opened)
         listener.listen(128)
         subprocess.Popen(
-            [sys.executable, "-P", str(UTILITIES / "warm_server.py"), str(os.getpid())],
+            [sys.executable, "-P", str(UTILITIES / "warm_server.py"), str(os.getpid()), *kept],
             stdin=listener.fileno(),
             stdout=subprocess.DEVNULL,
             # Ansible keeps its own from being inherited.

@@ -6,6 +6,7 @@ import functools
 import gc
 import hashlib
 import importlib
+import importlib.util
 import json
 import marshal
 import os
@@ -14,6 +15,7 @@ import sys
 import zipimport
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from datetime import datetime
+from pathlib import Path
 from types import CodeType
 from typing import Any
 
@@ -84,11 +86,19 @@ class PayloadFirst(list[str]):
 
 
 class SharedCode:
-    """The compiled sources of all modules' archives; a fork says what it had to compile for itself."""
+    """The compiled sources of all modules' archives; a fork says what it had to compile for itself.
 
-    def __init__(self, say: Callable[[bytes], None]) -> None:
+    :param folder: where they are kept from one run to the next, as Python keeps its own; None keeps nothing
+    """
+
+    # So many are the sources of some ten versions of everything.
+    MOST = 4000
+
+    def __init__(self, say: Callable[[bytes], None], folder: Path | None) -> None:
         self._say = say
+        self._kept = folder / f"code-{importlib.util.MAGIC_NUMBER.hex()}" if folder else None
         self._compiled: dict[bytes, CodeType] = {}
+        self._learned: dict[bytes, CodeType] = {}
         self._compile = zipimport._compile_source  # type: ignore[attr-defined]
 
     def compile(self, path: str, source: bytes) -> CodeType:
@@ -105,7 +115,26 @@ class SharedCode:
     def learn(self, message: bytes) -> None:
         """Hold what a fork compiled for the forks to come."""
         size = hashlib.sha256().digest_size
-        self._compiled[message[:size]] = marshal.loads(message[size:])  # noqa: S302  # from a fork
+        code = marshal.loads(message[size:])  # noqa: S302  # from a fork
+        self._compiled[message[:size]] = self._learned[message[:size]] = code
+
+    def recall(self) -> None:
+        """Hold what runs before have kept."""
+        if self._kept:
+            # Whatever is wrong with the file: it is written anew.
+            with contextlib.suppress(OSError, EOFError, ValueError, TypeError):
+                self._compiled.update(marshal.loads(self._kept.read_bytes()))  # noqa: S302  # our own
+
+    def keep(self) -> None:
+        """Keep what came to it in this run, for the next one."""
+        if self._kept and self._learned:
+            all_of_it = self._compiled if len(self._compiled) <= self.MOST else self._learned
+            with contextlib.suppress(OSError):
+                self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+                beside = self._kept.with_name(f"{self._kept.name}.{os.getpid()}")
+                beside.write_bytes(marshal.dumps(all_of_it))
+                # Whole, whichever other run keeps its own.
+                beside.rename(self._kept)
 
 
 class SharedLoader(botocore.loaders.Loader):
@@ -136,12 +165,12 @@ class Shared:
     # The largest message: the compiled form of a long module. A longer one is compiled each time.
     LARGEST = 1 << 20
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None) -> None:
         # Each message arrives whole, from whichever fork.
         self.heard, self._said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.LARGEST)
         self.loader = SharedLoader(functools.partial(self._say, b"m"))
-        self.code = SharedCode(functools.partial(self._say, b"c"))
+        self.code = SharedCode(functools.partial(self._say, b"c"), folder)
         self._learn = {b"m": self.loader.learn, b"c": self.code.learn}
 
     def _say(self, part: bytes, message: bytes) -> None:
@@ -153,6 +182,8 @@ class Shared:
         for package in PACKAGES:
             with contextlib.suppress(ImportError):
                 importlib.import_module(package)
+        self.code.recall()
+        gc.freeze()
         yield True
         # With a profile that is not there, no client can be made; modules say so.
         with contextlib.suppress(botocore.exceptions.BotoCoreError):
@@ -169,12 +200,15 @@ class Shared:
         gc.freeze()
 
 
-def warm_up() -> Shared:
-    """Let forks find what is imported here, and modules that came with their own parts of it find those."""
+def warm_up(folder: Path | None) -> Shared:
+    """Let forks find what is imported here, and modules that came with their own parts of it find those.
+
+    :param folder: where compiled sources are kept from one run to the next, if anywhere
+    """
     for name, package in [*sys.modules.items()]:
         if name.partition(".")[0] == "ansible" and hasattr(package, "__path__"):
             package.__path__ = PayloadFirst(name, package.__path__)
-    shared = Shared()
+    shared = Shared(folder)
     # As they are now: each session of boto3 adds its own to those of the loader that it is given.
     usual = [*shared.loader.search_paths]
 

@@ -1,8 +1,9 @@
 """Runs the controller's modules in forks of one process that has boto3 and its service models loaded.
 
 A module of AWS costs half a second of imports and as much again of service models, for a call that takes
-milliseconds. Started by the callback `warm_modules`, as `python warm_server.py PID` with the listening
-socket as standard input; it ends when the process PID, its parent, has ended, in whatever way.
+milliseconds. Started by `warm.py`, as `python warm_server.py PID [FOLDER]` with the listening socket as
+standard input; it ends when the process PID, its parent, has ended, in whatever way. In the folder it keeps
+for the next run what it compiled.
 """
 
 import atexit
@@ -100,12 +101,12 @@ def run_module(
 class Server:
     """Forks one process for each connection and answers with how it ended."""
 
-    def __init__(self, listener: socket.socket, parent: int) -> None:
+    def __init__(self, listener: socket.socket, parent: int, folder: Path | None) -> None:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
         sys.path.append(str(Path(__file__).parent))
         aws = importlib.import_module("warm_aws")
-        self._shared, self._begin = aws.warm_up(), aws.record_reads
+        self._shared, self._begin = aws.warm_up(folder), aws.record_reads
         self._ahead = self._shared.ahead()
         sys.path.pop()
         self._watch(self._shared.heard, self._shared.learn)
@@ -126,6 +127,7 @@ class Server:
                 loaded = not next(self._ahead, False)
 
     def _end(self) -> None:
+        self._shared.code.keep()
         os._exit(0)
 
     def _accept(self) -> None:
@@ -185,7 +187,7 @@ def main() -> None:
     os.dup2(nowhere, 0)
     os.close(nowhere)
     try:
-        server = Server(listener, int(sys.argv[1]))
+        server = Server(listener, int(sys.argv[1]), Path(sys.argv[2]) if sys.argv[2:] else None)
     except ProcessLookupError:
         # A short run: it has ended before this has begun.
         return

@@ -43,7 +43,10 @@ class Play:
     def environment(self, **variables: str) -> dict[str, str]:
         """Return the environment of a run, with this project's settings."""
         plain = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
-        library = {"ANSIBLE_LIBRARY": str(ROOT / "tests/runs/warm")}
+        library = {
+            "ANSIBLE_LIBRARY": str(ROOT / "tests/runs/warm"),
+            "SLIPWAY_WARM_FOLDER": str(self.folder / "code"),
+        }
         return plain | library | {"ANSIBLE_CONFIG": str(ROOT / "ansible.cfg")} | variables
 
     def run(
@@ -88,16 +91,21 @@ def either_way(tmp_path: Path, request: pytest.FixtureRequest) -> Play:
     return Play(tmp_path, request.param)
 
 
+def server_ended(server: int) -> None:
+    """See that a server ends by itself, now that its run has."""
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not Path(f"/proc/{server}").exists()
+
+
 def test_modules_are_forks_of_one_warm_process_that_ends_with_the_run(play: Play) -> None:
     run = play.run(play.report("a"), play.report("b"))
     assert run.returncode == 0, run.stdout
     first, second = play.read("a"), play.read("b")
     assert first["warm"]
     assert first["parent"] == second["parent"]
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{first['parent']}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{first['parent']}").exists()
+    server_ended(first["parent"])
 
 
 def test_a_source_is_compiled_once_for_all_modules(play: Play) -> None:
@@ -105,6 +113,18 @@ def test_a_source_is_compiled_once_for_all_modules(play: Play) -> None:
     assert run.returncode == 0, run.stdout
     assert "timeout.py" in play.read("a")["compiled"]
     assert play.read("c")["compiled"] == []
+
+
+def test_what_was_compiled_is_kept_for_the_next_run_and_a_spoilt_file_is_no_fault(play: Play) -> None:
+    assert play.run(play.report("a")).returncode == 0
+    server_ended(play.read("a")["parent"])
+    assert play.run(play.report("b")).returncode == 0
+    assert play.read("b")["compiled"] == []
+    server_ended(play.read("b")["parent"])
+    (kept,) = (play.folder / "code").iterdir()
+    kept.write_bytes(kept.read_bytes()[:-100])
+    assert play.run(play.report("c")).returncode == 0
+    assert "timeout.py" in play.read("c")["compiled"]
 
 
 def test_a_module_finds_itself_where_the_plain_interpreter_would_be(either_way: Play) -> None:
@@ -274,7 +294,4 @@ def test_a_killed_run_leaves_no_server(play: Play) -> None:
         time.sleep(0.5)
         server = play.read("a")["parent"]
         run.send_signal(signal.SIGKILL)
-    deadline = time.monotonic() + 10
-    while Path(f"/proc/{server}").exists() and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert not Path(f"/proc/{server}").exists()
+    server_ended(server)
