@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 from ansible.plugins.connection import local
 
 from ..plugin_utils import warm
@@ -44,13 +46,11 @@ class Connection(local.Connection):
     ) -> tuple[int, bytes, bytes]:
         """Run a command; where that is the warm interpreter with a program for it, without a shell."""
         if in_data is not None and (variables := warm.environment_of(cmd)) is not None:
-            try:
+            # Without one, the interpreter finds out by itself what to do.
+            with contextlib.suppress(OSError):
                 call = warm.Call(in_data, variables, self.cwd)
-            except OSError:
-                # The interpreter finds out by itself what to do without one.
-                pass
-            else:
-                local.display.vvv(f"WARM {cmd}", host=self._play_context.remote_addr)
-                return call.result()
+                if (answer := call.result()) is not None:
+                    local.display.vvv(f"WARM {cmd}", host=self._play_context.remote_addr)
+                    return answer
         done: tuple[int, bytes, bytes] = super().exec_command(cmd, in_data=in_data, sudoable=sudoable)
         return done

@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 import sys
@@ -139,14 +140,12 @@ def instances(question: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _answer(program: bytes) -> tuple[int, bytes, bytes]:
     if warm.wanted():
-        try:
+        # What goes wrong with it, the callback says when the playbook starts.
+        with contextlib.suppress(OSError):
             warm.start()
             call = warm.Call(program)
-        except OSError:
-            # The callback says so when the playbook starts.
-            pass
-        else:
             warm.load_ahead()
-            return call.result()
+            if (answer := call.result()) is not None:
+                return answer
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, check=False)
     return done.returncode, done.stdout, done.stderr

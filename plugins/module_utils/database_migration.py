@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from .ecs_service_access import ABSENT, CLOSED, OPEN, STOPPED
+from .ecs_access_states import ABSENT, CLOSED, OPEN, STOPPED
 
 #: Copy and compare while everything serves; stop writes, copy, compare, switch; only switch.
 REHEARSE, MOVE, FINISH = "rehearse", "move", "finish"

@@ -10,15 +10,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from .ecs_access_states import ABSENT, CLOSED, OPEN, STOPPED
 from .ecs_api import EcsError
 from .ecs_service import Service, primary
 from .ecs_views import discovery
 
 if TYPE_CHECKING:
     from mypy_boto3_ecs.client import ECSClient
-
-#: There is no such service; it runs no task; it publishes no name; it is found by its name.
-ABSENT, STOPPED, CLOSED, OPEN = "absent", "stopped", "closed", "open"
 
 
 def access(service: Mapping[str, Any] | None) -> str:

@@ -148,8 +148,9 @@ def check_database(
     if environment["deploy_target"] != "ecs" or environment["database_change"] or own or database == "none":
         return
     # It takes longer to load than what is asked of it, and most environments have no question for it.
+    from .ecs_access_states import CLOSED, OPEN, STOPPED  # noqa: PLC0415
     from .ecs_service import Service  # noqa: PLC0415
-    from .ecs_service_access import CLOSED, OPEN, STOPPED, access  # noqa: PLC0415
+    from .ecs_service_access import access  # noqa: PLC0415
 
     cluster = environment["cluster"]
     found = access(Service(client("ecs"), cluster, name, timeout=0).find())

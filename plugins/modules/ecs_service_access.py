@@ -8,18 +8,10 @@ from typing import Any
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import BotoCoreError, ClientError
 
+from ..module_utils.ecs_access_states import CLOSED, OPEN, STOPPED
 from ..module_utils.ecs_api import EcsError
 from ..module_utils.ecs_service import primary
-from ..module_utils.ecs_service_access import (
-    CLOSED,
-    OPEN,
-    STOPPED,
-    ServiceAccess,
-    access,
-    address,
-    change,
-    start_seconds,
-)
+from ..module_utils.ecs_service_access import ServiceAccess, access, address, change, start_seconds
 
 DOCUMENTATION = r"""
 ---

@@ -126,10 +126,12 @@ def _words(command: str) -> list[str]:
 class Call:
     """A program that runs in a fork of the warm process, with this process's environment and `variables`.
 
+    It is handed over at once, and runs when the warm process, which may be starting yet, comes to it.
+
     :param folder: its working directory; without it, this process's own
 
     Raises:
-        OSError: the warm process does not take it.
+        OSError: there is no warm process.
     """
 
     def __init__(
@@ -151,17 +153,22 @@ class Call:
             finally:
                 os.close(place)
             where = os.fsencode(folder or os.getcwd())
-            if not warm_client.asked(self._connection, where, environment, self._streams):
-                raise ConnectionRefusedError("its Python would be set up otherwise")
+            warm_client.ask(self._connection, where, environment, self._streams)
         except OSError:
             self._close()
             raise
 
-    def result(self) -> tuple[int, bytes, bytes]:
-        """Wait for its end; return exit code, as a shell gives it, standard output and standard error."""
-        status = self._connection.recv(4)
+    def result(self) -> tuple[int, bytes, bytes] | None:
+        """Wait for its end; return exit code, as a shell gives it, standard output and standard error.
+
+        None where the warm process has not taken it: its Python is set up otherwise, or it could not start.
+        """
+        taken = self._heard(1) == warm_client.TAKEN
+        status = self._heard(4) if taken else b""
         _, output, errors = (os.pread(each, os.fstat(each).st_size, 0) for each in self._streams)
         self._close()
+        if not taken:
+            return None
         if not status:
             return 1, output, errors + warm_client.SERVER_KILLED
         code = int.from_bytes(status, "big", signed=True)
@@ -169,6 +176,11 @@ class Call:
             return code, output, errors
         # What a shell says and exits with.
         return 128 - code, output, errors + f"{signal.strsignal(-code)}\n".encode()
+
+    def _heard(self, size: int) -> bytes:
+        with contextlib.suppress(ConnectionResetError):
+            return self._connection.recv(size)
+        return b""
 
     def _close(self) -> None:
         for stream in self._streams:

@@ -11,6 +11,7 @@ import sys
 
 FOLDER = "@FOLDER@"
 PYTHON = "@PYTHON@"
+TAKEN = b"+"
 SERVER_KILLED = b"The process that ran this module ended without a word: its server was killed.\n"
 
 
@@ -24,10 +25,10 @@ def plain() -> None:
     os.execv(PYTHON, [PYTHON, *sys.argv[1:]])  # noqa: S606
 
 
-def asked(
+def ask(
     connection: socket.socket, folder: bytes, environment: dict[bytes, bytes], streams: list[int]
-) -> bool:
-    """Hand a working directory, an environment and three streams to the server; whether it took them."""
+) -> None:
+    """Hand a working directory, an environment and three streams to the server; it answers TAKEN, or not."""
     umask = os.umask(0)
     os.umask(umask)
     variables = [name + b"=" + value for name, value in environment.items()]
@@ -35,7 +36,6 @@ def asked(
     handed = b"".join(stream.to_bytes(4, sys.byteorder) for stream in streams)
     connection.sendmsg([len(request).to_bytes(4, "big")], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, handed)])
     connection.sendall(request)
-    return connection.recv(1) == b"+"
 
 
 def main() -> None:
@@ -46,7 +46,8 @@ def main() -> None:
     try:
         # An address holds 107 characters: the folder's own path may be longer.
         connection.connect(f"/proc/self/fd/{os.open(FOLDER, os.O_PATH)}/socket")
-        taken = asked(connection, os.getcwdb(), {**os.environb}, [0, 1, 2])
+        ask(connection, os.getcwdb(), {**os.environb}, [0, 1, 2])
+        taken = connection.recv(1) == TAKEN
     except OSError:
         taken = False
     if not taken:
