@@ -173,7 +173,7 @@ class Surveyor:
         wanted = [container.image for container in self._desired.containers]
         if self._desired.proxy:
             wanted.append(self._desired.proxy.image)
-        images = {reference: self._engine.image(reference) for reference in wanted}
+        images = {reference: self._engine.image(reference) for reference in dict.fromkeys(wanted)}
         self._pulled = [reference for reference, image in images.items() if image is None]
         if not self._check_mode:
             host_beside.each(self._pull, self._pulled)
