@@ -321,7 +321,10 @@ def test_only_services_that_do_not_scale_have_their_count_set() -> None:
 
 
 def test_what_is_watched_is_what_was_begun() -> None:
-    rendered = {"a": {"taskDefinition": "a:2"}, "b": {"taskDefinition": "b:1"}, "c": {"taskDefinition": "c:1"}}
+    rendered = {
+        name: {"taskDefinition": revision}
+        for name, revision in zip("abc", ("a:2", "b:1", "c:1"), strict=True)
+    }
     results = [
         {"service": {"name": "a"}, "deployment": "ecs-svc/2", "changed": True, "in_place": False},
         {"service": {"name": "b"}, "deployment": "ecs-svc/1", "changed": False, "in_place": False},
