@@ -45,9 +45,12 @@ def bucket_name(stack: str, account: str) -> str:
     return aws_name(f"{stack}-releases-{account}", 63)
 
 
-def environment_store(client_of: Callable[[str], Any], stack: str) -> Store:
-    """Give the store of an environment. `client_of` makes the client of a service by its name."""
-    account = client_of("sts").get_caller_identity()["Account"]
+def environment_store(client_of: Callable[[str], Any], stack: str, account: str = "") -> Store:
+    """Give the store of an environment. `client_of` makes the client of a service by its name.
+
+    :param account: where it is known; otherwise AWS is asked for it
+    """
+    account = account or client_of("sts").get_caller_identity()["Account"]
     return Store(client_of("s3"), bucket_name(stack, account), account)
 
 

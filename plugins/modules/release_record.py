@@ -31,6 +31,10 @@ options:
     description: Name of the application in the environment, whose bucket it is.
     type: str
     required: true
+  account:
+    description: Id of the AWS account, where it is known. Otherwise AWS is asked for it.
+    type: str
+    default: ""
   state:
     description:
       - >-
@@ -107,6 +111,10 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+account:
+  description: Id of the AWS account.
+  returned: success
+  type: str
 release_record:
   description: The record.
   returned: unless listed
@@ -144,6 +152,7 @@ def main() -> None:
     module = AnsibleAWSModule(
         argument_spec={
             "stack": {"type": "str", "required": True},
+            "account": {"type": "str", "default": ""},
             "state": {
                 "type": "str",
                 "choices": ["begun", "passed", "ended", "found", "listed"],
@@ -165,20 +174,22 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
+    # It looks around while AWS is asked.
+    git = _ask_git(module.params["project_dir"]) if module.params["state"] == "begun" else None
     try:
-        store = environment_store(module.client, module.params["stack"])
-        history = History(store)
-        module.exit_json(**_result(module, history))
+        store = environment_store(module.client, module.params["stack"], module.params["account"])
+        result = _result(module, History(store), git)
+        module.exit_json(**result, account=store.owner)
     except ReleaseNotFound as error:
         module.fail_json(msg=str(error))
     except (ClientError, BotoCoreError) as error:
         module.fail_json_aws(error, msg="The history of releases cannot be reached")
 
 
-def _result(module: AnsibleAWSModule, history: History) -> dict[str, Any]:
+def _result(module: AnsibleAWSModule, history: History, git: subprocess.Popen[str] | None) -> dict[str, Any]:
     params = module.params
     if params["state"] == "begun":
-        facts = {**_actor(), "git": _git(params["project_dir"]), **params["facts"]}
+        facts = {**_actor(), "git": _git(git), **params["facts"]}
         begun = history.begin(facts, params["document"], check_mode=module.check_mode)
         return {
             "changed": False,
@@ -207,21 +218,22 @@ def _actor() -> dict[str, Any]:
     return {"actor": {"user": getpass.getuser(), "host": socket.gethostname()}}
 
 
-def _git(directory: str | None) -> dict[str, Any]:
-    """Return revision and cleanliness of a working tree; None for both where there is none."""
+def _ask_git(directory: str | None) -> subprocess.Popen[str] | None:
+    """Begin to ask for the state of a working tree; None where there is no git."""
+    command = ["git", "-C", directory or ".", "status", "--porcelain=v2", "--branch"]
+    try:
+        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+    except OSError:
+        return None
 
-    def ask(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(
-                ["git", "-C", directory or ".", *arguments], check=True, capture_output=True, text=True
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return done.stdout.strip()
 
-    revision = ask("rev-parse", "HEAD")
-    changes = ask("status", "--porcelain") if revision else None
-    return {"revision": revision, "dirty": None if changes is None else bool(changes)}
+def _git(asked: subprocess.Popen[str] | None) -> dict[str, Any]:
+    """Return revision and cleanliness of the working tree; None for both where there is none."""
+    lines = asked.communicate()[0].splitlines() if asked else []
+    revision = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
+    if revision == "(initial)" or not asked or asked.returncode:
+        return {"revision": None, "dirty": None}
+    return {"revision": revision, "dirty": any(not line.startswith("#") for line in lines)}
 
 
 if __name__ == "__main__":

@@ -469,3 +469,29 @@ def test_the_whole_module_on_moto(cloud: Any, capsys: pytest.CaptureFixture[str]
     assert module(state="absent")["changed"]
     assert not module(state="absent")["changed"]
     assert "cannot be made present" in module(service="none")["msg"]
+
+
+def test_several_services_are_read_by_one_request(cloud: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def module(each: Any, **params: Any) -> dict[str, Any]:
+        return run(ecs_autoscaling, capsys, cluster="goals", each=each, **params)
+
+    scaling = {"target": {"MinCapacity": 1, "MaxCapacity": 4}, "policies": {"cpu": CPU}}
+    made = module({"api": scaling, "none": scaling})
+    assert [bool(result.get("failed")) for result in made["results"]] == [False, True]
+    assert made["msg"].startswith("none: The scaling of service none cannot be made present")
+    assert not module({"api": scaling})["changed"]
+    assert [result["changed"] for result in module(["web", "api"], state="absent")["results"]] == [
+        False,
+        True,
+    ]
+    assert not module(["web", "api"], state="absent")["changed"]
+
+
+def test_fifty_are_asked_for_at_once() -> None:
+    aws = Aws()
+    names = ["api", *(f"s{number}" for number in range(60))]
+    assert registered(aws, "goals", names) == {}
+    go(aws)
+    aws.calls.clear()
+    assert list(registered(aws, "arn:aws:ecs:eu-central-1:123456789012:cluster/goals", names)) == ["api"]
+    assert [len(params["ResourceIds"]) for _, params in aws.calls] == [50, 11]

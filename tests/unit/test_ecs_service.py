@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import boto3
 import pytest
+from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
 from botocore.exceptions import ClientError
 
 from plugins.module_utils.aws_shapes import faults
@@ -516,3 +517,95 @@ def test_the_whole_module_on_moto(aws: Any, capsys: pytest.CaptureFixture[str]) 
     assert go(None, state="absent", check_mode=True)["changed"]
     assert go(None, state="absent")["changed"]
     assert not go(None, state="absent")["changed"]
+
+
+class TestSeveral:
+    @pytest.fixture
+    def ecs(self, monkeypatch: pytest.MonkeyPatch) -> Ecs:
+        ecs = Ecs()
+        monkeypatch.setattr(AnsibleAWSModule, "client", lambda _self, _name: ecs)
+        return ecs
+
+    def go(self, capsys: pytest.CaptureFixture[str], each: Any, **params: Any) -> dict[str, Any]:
+        return run(ecs_service, capsys, cluster="goals", each=each, **params)
+
+    def test_ten_are_read_by_one_request_and_only_what_differs_is_changed(
+        self, ecs: Ecs, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        each: dict[str, Any] = {f"s{number}": {"service": MINIMAL} for number in range(12)}
+        made = self.go(capsys, each, tags={"app": "goals"})
+        assert [result["item"] for result in made["results"]] == list(each) == list(ecs.services)
+        assert (made["changed"], made["left"]) == (True, [])
+        ecs.calls.clear()
+        assert not self.go(capsys, each, tags={"app": "goals"})["changed"]
+        assert [name for name, _ in ecs.calls] == ["describe_services"] * 2
+        each["s3"] = {"service": {**MINIMAL, "desiredCount": 3}}
+        changed = self.go(capsys, each, tags={"app": "goals"})
+        assert [update["service"] for update in ecs.updates()] == ["s3"]
+        assert [result["changed"] for result in changed["results"]].count(True) == 1
+        assert [diff["after_header"] for diff in changed["diff"]] == ["s3"]
+        assert all("diff" not in result for result in changed["results"])
+
+    def test_what_fails_hides_none_of_the_others(self, ecs: Ecs, capsys: pytest.CaptureFixture[str]) -> None:
+        def refuse(serviceName: str, **members: Any) -> dict[str, Any]:
+            if serviceName == "b":
+                raise refused("AccessDeniedException", "CreateService")
+            return Ecs.do_create_service(ecs, serviceName=serviceName, **members)
+
+        ecs.__dict__["do_create_service"] = refuse
+        each = {
+            "a": {"service": {"launchType": "FARGATE"}},
+            "b": {"service": MINIMAL},
+            "c": {"service": MINIMAL},
+        }
+        found = self.go(capsys, each, waves=[["b"], ["a", "c"]])
+        assert found["failed"]
+        assert found["msg"].startswith("b: ECS refused service b in cluster goals: An error occurred")
+        assert found["error"]["code"] == "AccessDeniedException"
+        assert found["left"] == [["a", "c"]]
+        found = self.go(capsys, each)
+        assert [bool(result.get("failed")) for result in found["results"]] == [True, True, False]
+        assert "a: Service a is not what AWS takes" in found["msg"]
+        assert list(ecs.services) == ["c"]
+
+    @pytest.mark.parametrize("check_mode", [True, False])
+    def test_a_wave_begins_only_where_nothing_before_it_changed(
+        self, ecs: Ecs, capsys: pytest.CaptureFixture[str], check_mode: bool
+    ) -> None:
+        each: dict[str, Any] = {name: {"service": MINIMAL} for name in ("a", "b", "c")}
+        self.go(capsys, each)
+        each["b"] = {"service": {**MINIMAL, "desiredCount": 3}}
+        found = self.go(capsys, each, waves=[["a"], ["b"], ["c"]], check_mode=check_mode)
+        assert [(result["item"], result["changed"]) for result in found["results"]] == [
+            ("a", False),
+            ("b", True),
+        ]
+        assert found["left"] == [["c"]]
+
+    def test_options_are_held_against_what_each_needs(
+        self, ecs: Ecs, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        found = self.go(capsys, {"a": {"service": MINIMAL}, "b": {"servise": {}}})
+        assert "b: state is present but all of the following are missing: service" in found["msg"]
+        assert "servise" in found["msg"]
+        assert not ecs.calls
+        assert (
+            "waves is [['a']]: expected each of a, b once"
+            in self.go(capsys, ["a", "b"], state="absent", waves=[["a"]])["msg"]
+        )
+        assert "mutually exclusive" in self.go(capsys, ["a"], name="a")["msg"]
+        nothing = self.go(capsys, [], state="absent")
+        assert (nothing["changed"], nothing["results"]) == (False, [])
+
+
+def test_a_change_that_makes_no_deployment_is_said_to_be_in_place() -> None:
+    ecs = Ecs()
+    present(ecs)
+    assert not present(ecs, {**MINIMAL, "taskDefinition": "api:2"})["in_place"]
+    ecs.ids = itertools.repeat(7)
+    assert (
+        present(ecs, {**MINIMAL, "taskDefinition": "api:2", "desiredCount": 3}, check_mode=True)["in_place"]
+        is False
+    )
+    assert present(ecs, {**MINIMAL, "taskDefinition": "api:2", "desiredCount": 3})["in_place"]
+    assert not present(ecs, {**MINIMAL, "taskDefinition": "api:2", "desiredCount": 3})["in_place"]

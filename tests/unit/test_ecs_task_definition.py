@@ -457,3 +457,19 @@ def test_the_whole_module_on_moto(aws: Any, capsys: pytest.CaptureFixture[str]) 
     assert len(go(None, state="absent")["deregistered"]) == 2
     assert revisions() == []
     assert not go(None, state="absent")["changed"]
+
+
+def test_the_families_of_several_services(aws: Any, capsys: pytest.CaptureFixture[str]) -> None:
+    def go(each: Any) -> dict[str, Any]:
+        return run(ecs_task_definition, capsys, each=each, tags={"app": "goals"}, cluster="goals")
+
+    each = {name: {"family": f"goals-{name}", "definition": MINIMAL} for name in ("web", "api")}
+    made = go(each)
+    families = {result["item"]: result["task_definition"]["family"] for result in made["results"]}
+    assert families == {"web": "goals-web", "api": "goals-api"}
+    assert [diff["after_header"] for diff in made["diff"]] == ["web", "api"]
+    assert not go(each)["changed"]
+    each["api"] = {"family": "goals-api", "definition": {"cpu": "256"}}
+    failed = go(each)
+    assert failed["msg"].startswith("api: Task definition goals-api is not what AWS takes")
+    assert failed["results"][0]["task_definition"]["family"] == "goals-web"

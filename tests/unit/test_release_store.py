@@ -47,6 +47,11 @@ def test_the_bucket_is_private_and_made_once(s3: Any) -> None:
     assert s3.get_bucket_tagging(Bucket=store.bucket)["TagSet"] == [{"Key": "slipway_app", "Value": "goals"}]
 
 
+def test_aws_is_not_asked_for_an_account_that_is_known(s3: Any) -> None:
+    store = environment_store({"s3": s3}.__getitem__, "goals-prod", "123456789012")
+    assert (store.bucket, store.owner) == ("goals-prod-releases-123456789012", "123456789012")
+
+
 def test_many_make_the_bucket_at_once(s3: Any) -> None:
     store = Store(s3, "goals-prod-releases-123456789012")
     failures: list[Exception] = []
