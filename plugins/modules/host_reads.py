@@ -7,14 +7,14 @@ DOCUMENTATION = r"""
 ---
 module: host_reads
 short_description: See whether roles would find a host as they left it
-version_added: "0.7.0"
+version_added: "0.1.0"
 description:
-  - Whether roles would change anything on a host follows from what they are, from what they are told, and from
-    what they find there. This keeps all three of a run in which they changed nothing, and compares.
+  - Whether roles would change anything on a host follows from what they are, from what they are told, and
+    from what they find there. This keeps all three of a run in which they changed nothing, and compares.
   - C(compared) asks the host again, by one command of its shell. Where it answers the same, and so are the
     roles and what they are told, they would again change nothing, and can be passed over.
-  - C(kept) keeps what the host answers, where it answered so before the roles as well. What is asked has to be
-    known then, so the first run keeps only that.
+  - C(kept) keeps what the host answers, where it answered so before the roles as well. What is asked has to
+    be known then, so the first run keeps only that.
   - Nothing of an answer is used; it is compared with another.
   - It asks as the user that the task becomes.
 options:
@@ -24,7 +24,8 @@ options:
     choices: [compared, kept]
     default: compared
   path:
-    description: Where to keep it, a file on the controller for this host alone. Where there is none, nothing is asked.
+    description:
+      - Where to keep it, a file on the controller for this host alone. Where there is none, nothing is asked.
     type: path
     required: true
   roles:
@@ -54,7 +55,8 @@ options:
     elements: str
     default: []
   units:
-    description: With O(state=kept), names of systemd's units of which it decides whether they are enabled and run.
+    description:
+      - With O(state=kept), names of systemd's units of which it decides whether they are enabled and run.
     type: list
     elements: str
     default: []
@@ -64,8 +66,8 @@ options:
     default: ""
   until:
     description:
-      - With O(state=kept), until when the roles would do nothing, in seconds since 1970. Nothing is kept where
-        that is over, as by default; so it is to be where they changed anything.
+      - With O(state=kept), until when the roles would do nothing, in seconds since 1970. Nothing is kept
+        where that is over, as by default; so it is to be where they changed anything.
     type: float
     default: 0
 attributes:

@@ -191,6 +191,11 @@ def _result(module: AnsibleAWSModule, history: History, git: subprocess.Popen[st
     if params["state"] == "begun":
         facts = {**_actor(), "git": _git(git), **params["facts"]}
         begun = history.begin(facts, params["document"], check_mode=module.check_mode)
+        if begun.unfinished:
+            module.warn(
+                f"The run of release {', '.join(begun.unfinished)} ended without a word, perhaps between two "
+                "hosts or services. This release brings all of them to one state."
+            )
         return {
             "changed": False,
             "release_record": begun.record,

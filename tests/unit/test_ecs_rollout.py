@@ -622,8 +622,14 @@ class TestWatch:
         for services, interval, pauses in ((1, 1, [0.2, 0.2]), (55, 1, [0.6, 0.6]), (1, 0.05, [0.1, 0.1])):
             ecs = Ecs()
             ecs.stages = {f"s{number}": [(0, STARTING)] for number in range(services)}
-            looks = []
-            ecs.sleep = lambda seconds, ecs=ecs, looks=looks: (looks.append(seconds), Ecs.sleep(ecs, seconds))
+            looks: list[float] = []
+            sleep = ecs.sleep
+
+            def looked(seconds: float, looks: list[float] = looks, sleep: Any = sleep) -> None:
+                looks.append(seconds)
+                sleep(seconds)
+
+            ecs.sleep = looked  # type: ignore[method-assign]
             rollouts = [Rollout(name, NEW, "ecs-svc/2") for name in ecs.stages]
             watch(ecs, None, *rollouts, interval=interval, timeout=30)
             assert looks[:2] == pytest.approx(pauses)

@@ -602,7 +602,7 @@ def test_a_change_that_makes_no_deployment_is_said_to_be_in_place() -> None:
     ecs = Ecs()
     present(ecs)
     assert not present(ecs, {**MINIMAL, "taskDefinition": "api:2"})["in_place"]
-    ecs.ids = itertools.repeat(7)
+    ecs.ids = itertools.repeat(7)  # type: ignore[assignment]
     assert (
         present(ecs, {**MINIMAL, "taskDefinition": "api:2", "desiredCount": 3}, check_mode=True)["in_place"]
         is False
