@@ -95,6 +95,40 @@ def test_a_rollback_takes_all_back_also_when_images_are_gone(shop: Environment, 
     assert shop.release(described, *RELEASE_ALONE).succeeded().changed() == {}, "as the inventory says again"
 
 
+def configured(shop: Environment, *arguments: str) -> tuple[set[str], dict[str, int]]:
+    """Configure the hosts; return those that were not passed over, and how much was changed on each."""
+    run = shop.run("ansible-playbook", "playbooks/configure.yml", *arguments).succeeded()
+    (part,) = re.findall(
+        r"^TASK \[host_baseline : Look at the host\] \**\n((?:ok: .*\n)*)", run.output, re.M
+    ) or [""]
+    return set(re.findall(r"\[(\S+)\]", part)), run.changed()
+
+
+def test_the_configuration_of_a_host_is_passed_over_where_nothing_differs_and_mended_where_anything_does(
+    shop: Environment,
+) -> None:
+    hosts = set(shop.addresses())
+    first, second = sorted(hosts)
+    journal, stamp = "/etc/systemd/journald.conf.d/slipway.conf", "/var/lib/slipway/patched"
+    assert any(configured(shop) == (set(), {}) for _ in range(4))
+    shop.on_hosts(f"sed -i $aStorage=volatile {journal}", first)
+    assert configured(shop, "--check") == ({first}, {first: 2}), "a plan tells of it"
+    assert configured(shop) == ({first}, {first: 2}), "with its handler"
+    assert "volatile" not in shop.on_hosts(f"cat {journal}", first)[first]
+    shop.on_hosts("systemctl disable docker", second)
+    assert configured(shop)[1] == {second: 1}
+    assert shop.on_hosts("systemctl is-enabled docker", second)[second] == "enabled"
+    assert any(configured(shop) == (set(), {}) for _ in range(3))
+    assert configured(shop, "-e", "host_baseline_journal_max_use=77M", "--check") == (
+        hosts,
+        dict.fromkeys(hosts, 2),
+    )
+    assert configured(shop, "-e", "configure_in_full=true") == (hosts, {})
+    shop.on_hosts(f"touch -d @1 {stamp}", first)
+    assert configured(shop)[0] == {first}
+    assert int(shop.on_hosts(f"stat -c %Y {stamp}", first)[first]) > 1, "patched again"
+
+
 def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
     store = aws("secretsmanager")
     name, values = "shop-e2e/token", ["first-of-two-values", "second-of-two-values"]
