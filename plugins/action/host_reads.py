@@ -101,7 +101,7 @@ class ActionModule(Reads):
 
 
 def script(asked: Mapping[str, Sequence[str]]) -> str:
-    """Return the shell's commands that answer; to ask by a module costs three times as much."""
+    """Return the shell's commands that answer: no module has to be packed, sent and started."""
     commands = [
         shlex.join([*command, *asked[kind]])
         for kind, commands in QUESTIONS.items()

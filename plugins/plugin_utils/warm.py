@@ -40,6 +40,7 @@ ACTIONS = (
     "slipway.core.at_once",
     "slipway.core.aws_reads",
     "slipway.core.ecr_login",
+    "slipway.core.host_reads",
     "slipway.core.preflight",
     "slipway.core.release_lock",
     "slipway.core.secret_values",
