@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import importlib
 import json
@@ -21,6 +20,8 @@ from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 from ansible.release import __version__
 
+from ..module_utils import kept
+
 PLUGINS = Path(__file__).resolve().parents[1]
 #: Collections whose modules the roles use.
 COLLECTIONS = ("amazon.aws", "community.aws", "community.crypto")
@@ -28,6 +29,8 @@ COLLECTIONS = ("amazon.aws", "community.aws", "community.crypto")
 READS = "SLIPWAY_READS"
 #: Whether there is a warm process: callback/warm_modules.py.
 WARM = "SLIPWAY_PYTHON"
+#: What is kept.
+NAMES = {"told", "facts", "reads"}
 OWN = ("state", "path", "recorded", "roles", "inputs", "files", "facts")
 
 
@@ -44,31 +47,37 @@ class ActionModule(ActionBase):
             {
                 "state": {"choices": ["compared", "kept"], "default": "compared"},
                 "path": {"type": "path", "required": True},
-                "recorded": {"type": "path"},
                 "roles": {"type": "list", "elements": "str", "required": True},
                 "inputs": {"type": "dict", "default": {}},
-                "files": {"type": "list", "elements": "path", "default": []},
-                "facts": {"type": "list", "elements": "str", "default": []},
-                # How AWS is reached.
-                **{name: {"type": "raw"} for name in self._task.args if name not in OWN},
+                **self._more_options(),
             }
         )
         act = {"compared": self._compare, "kept": self._keep}[arguments["state"]]
         return act(Path(arguments["path"]), arguments)
 
+    def _more_options(self) -> dict[str, dict[str, Any]]:
+        """Return the spec of what this action is told beside what all of its kind are."""
+        return {
+            "recorded": {"type": "path"},
+            "files": {"type": "list", "elements": "path", "default": []},
+            "facts": {"type": "list", "elements": "str", "default": []},
+            # How AWS is reached.
+            **{name: {"type": "raw"} for name in self._task.args if name not in OWN},
+        }
+
     def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say whether all is as it was kept; where it is not, where to record what is asked from here on."""
         if WARM not in os.environ:
             return {"unchanged": False, "recorded": "", "msg": "There is no warm process to record."}
-        kept = read_kept(path)
-        facts = kept.get("facts", {})
+        found = kept.read(path, NAMES)
+        facts = found.get("facts", {})
         recorded = new_file()
-        if not kept:
+        if not found:
             why = "No run that changed nothing has been kept."
-        elif kept["told"] != self._told(arguments, facts):
+        elif found["told"] != self._told(arguments, facts, arguments["files"]):
             why = "The roles are others, or are told otherwise."
         else:
-            why = self._ask(recorded, kept["reads"])
+            why = self._ask(recorded, found["reads"])
             if not why:
                 return {"unchanged": True, "recorded": "", "msg": "", "ansible_facts": facts}
         recorded = new_file()
@@ -87,12 +96,8 @@ class ActionModule(ActionBase):
         elif self._task.check_mode:
             why = "A plan is not kept."
         else:
-            kept = {"told": self._told(arguments, facts), "facts": facts, "reads": once(reads)}
-            with contextlib.suppress(OSError):
-                path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                beside = path.with_suffix(".new")
-                beside.write_text(json.dumps(kept))
-                beside.rename(path)
+            told = self._told(arguments, facts, arguments["files"])
+            kept.write(path, {"told": told, "facts": facts, "reads": once(reads)})
         return {"msg": why}
 
     def _ask(self, recorded: Path, reads: list[list[Any]]) -> str:
@@ -112,7 +117,7 @@ class ActionModule(ActionBase):
         others = [read for read in reads if found.get(json.dumps(read[:-1])) != read[-1]]
         return "; ".join(f"AWS answers {operation} otherwise." for _, _, operation, _, _ in others)
 
-    def _told(self, arguments: Mapping[str, Any], facts: Mapping[str, Any]) -> str:
+    def _told(self, arguments: Mapping[str, Any], facts: Mapping[str, Any], files: Iterable[str] = ()) -> str:
         """Return what stands for the roles, for what they are told, and for the files that they use."""
         folders = [PLUGINS.parent / "roles" / role for role in arguments["roles"]]
         defaults: dict[str, Any] = {}
@@ -125,7 +130,7 @@ class ActionModule(ActionBase):
         told = {
             "options": {name: self._value(name, variables) for name in sorted(options)},
             "inputs": arguments["inputs"],
-            "files": {path: file_digest(Path(path)) for path in arguments["files"]},
+            "files": {path: file_digest(Path(path)) for path in files},
             "code": [*versions(), *(digests(each) for each in (*folders, PLUGINS))],
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
@@ -145,15 +150,6 @@ def new_file() -> Path:
     number, path = tempfile.mkstemp(prefix="reads-", dir=constants.DEFAULT_LOCAL_TMP)
     os.close(number)
     return Path(path)
-
-
-def read_kept(path: Path) -> dict[str, Any]:
-    """Return what was kept, or nothing where that cannot be read."""
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    return kept if isinstance(kept, dict) and kept.keys() == {"told", "facts", "reads"} else {}
 
 
 def read_from(path: Path) -> list[list[Any]]:

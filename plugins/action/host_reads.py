@@ -5,16 +5,13 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import shlex
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ansible.plugins.action import ActionBase
-
+from ..module_utils import kept
 from .aws_reads import ActionModule as Reads
 
 #: What can be asked, with the commands that answer, each given all names. What is not there, and a program
@@ -28,6 +25,8 @@ QUESTIONS = {
     ),
     "units": (("systemctl", "show", "--property=Id,UnitFileState,ActiveState"),),
 }
+#: What is kept.
+NAMES = {"question", "told", "until", "answer"}
 #: Which host it is, and what it runs.
 HOST = ("cat /etc/machine-id /etc/os-release", "uname -m")
 
@@ -35,45 +34,33 @@ HOST = ("cat /etc/machine-id /etc/os-release", "uname -m")
 class ActionModule(Reads):
     """The action of slipway.core.host_reads."""
 
-    _supports_check_mode = True
-
-    def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Compare, or keep."""
-        ActionBase.run(self, tmp, task_vars)
-        self._variables = task_vars or {}
+    def _more_options(self) -> dict[str, dict[str, Any]]:
+        """Return the spec of what this action is told beside what all of its kind are."""
         names = {"type": "list", "elements": "str", "default": []}
-        _, arguments = self.validate_argument_spec(
-            {
-                "state": {"choices": ["compared", "kept"], "default": "compared"},
-                "path": {"type": "path", "required": True},
-                "roles": {"type": "list", "elements": "str", "required": True},
-                "inputs": {"type": "dict", "default": {}},
-                **dict.fromkeys(QUESTIONS, names),
-                "answer": {"type": "str", "default": "", "no_log": False},
-                "until": {"type": "float", "default": 0},
-            }
-        )
-        act = {"compared": self._compare, "kept": self._keep}[arguments["state"]]
-        return act(Path(arguments["path"]), arguments)
+        return {
+            **dict.fromkeys(QUESTIONS, names),
+            "answer": {"type": "str", "default": "", "no_log": False},
+            "until": {"type": "float", "default": 0},
+        }
 
     def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say whether all is as it was kept, and what the host answers."""
-        kept = read_kept(path)
-        answer = self._answer(kept["question"]) if kept else ""
-        if not kept or not kept["answer"]:
+        found = read_kept(path)
+        answer = self._answer(found["question"]) if found else ""
+        if not found or not found["answer"]:
             why = "No run that changed nothing has been kept."
-        elif kept["told"] != self._told({**arguments, "files": []}, {}):
+        elif found["told"] != self._told(arguments, {}):
             why = "The roles are others, or are told otherwise."
-        elif kept["until"] <= time.time():
+        elif found["until"] <= time.time():
             why = "The roles would look for more than what can be compared: it is time again."
         else:
-            why = differences(kept["answer"], answer)
+            why = differences(found["answer"], answer)
         return {"unchanged": not why, "answer": answer, "msg": why}
 
     def _keep(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what the host answers, where it answered so before the roles, and they changed nothing."""
         question = script(arguments)
-        kept = {"question": question, "told": "", "until": 0.0, "answer": ""}
+        found = {"question": question, "told": "", "until": 0.0, "answer": ""}
         if self._task.check_mode:
             return {"msg": "A plan is not kept."}
         if read_kept(path).get("question") != question:
@@ -84,13 +71,9 @@ class ActionModule(Reads):
         elif why := differences(arguments["answer"], self._answer(question)):
             return {"msg": why}
         else:
-            told = self._told({**arguments, "files": []}, {})
-            kept |= {"told": told, "until": arguments["until"], "answer": arguments["answer"]}
-        with contextlib.suppress(OSError):
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside = path.with_suffix(".new")
-            beside.write_text(json.dumps(kept))
-            beside.rename(path)
+            told = self._told(arguments, {})
+            found |= {"told": told, "until": arguments["until"], "answer": arguments["answer"]}
+        kept.write(path, found)
         return {"msg": why}
 
     def _answer(self, question: str) -> str:
@@ -121,10 +104,5 @@ def differences(before: str, after: str) -> str:
 
 
 def read_kept(path: Path) -> dict[str, Any]:
-    """Return what was kept, or nothing where that cannot be read."""
-    try:
-        kept: dict[str, Any] = json.loads(path.read_text())
-    except (OSError, ValueError):
-        return {}
-    whole = isinstance(kept, dict) and kept.keys() == {"question", "told", "until", "answer"}
-    return kept if whole else {}
+    """Return what was kept of a host, or nothing where that cannot be read."""
+    return kept.read(path, NAMES)

@@ -6,17 +6,16 @@ with size and time of change of each file that it comes from, and believed where
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 import re
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from . import kept
 
 Options = Mapping[str, Mapping[str, Any]]
 
@@ -48,13 +47,13 @@ class Specs:
         return {name: option for options in self.roles[role].values() for name, option in options.items()}
 
 
-def load(project: Path, kept: Path) -> Specs:
-    """Give the specs of a project's roles, as they are in `kept` if that is still true."""
+def load(project: Path, path: Path) -> Specs:
+    """Give the specs of a project's roles, as they were kept at a path if that is still true."""
     states = _states(project)
-    found = _read(kept)
+    found = kept.read(path, {"for", "roles", "names"})
     if found.get("for") != states:
         found = {"for": states, **_compiled(project, states)}
-        _write(kept, found)
+        kept.write(path, found, default=str)
     return Specs(found["roles"], frozenset(found["names"]))
 
 
@@ -92,20 +91,3 @@ def _compiled(project: Path, files: Mapping[str, Any]) -> dict[str, Any]:
 
 #: The one in C takes a tenth of the other's time, and is not everywhere.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-
-
-def _read(kept: Path) -> dict[str, Any]:
-    try:
-        found = json.loads(kept.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
-
-
-def _write(kept: Path, found: Mapping[str, Any]) -> None:
-    """Keep it whole, whichever other run keeps the same; where that cannot be, the next run reads again."""
-    with contextlib.suppress(OSError):
-        kept.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with tempfile.NamedTemporaryFile("w", dir=kept.parent, delete=False, encoding="utf-8") as file:
-            json.dump(found, file, default=str)
-        os.replace(file.name, kept)

@@ -6,6 +6,7 @@ The callback `warm_modules` is the setting that switches it, and says in docs wh
 from __future__ import annotations
 
 import contextlib
+import functools
 import importlib
 import os
 import shlex
@@ -189,8 +190,9 @@ class Call:
         self._connection.close()
 
 
+@functools.cache
 def load_ahead() -> None:
-    """Load what each task would otherwise load for itself, in its own fork of Ansible."""
+    """Load, once, what each task would otherwise load for itself, in its own fork of Ansible."""
     # Whichever is asked for, the loader goes through them all, and keeps what it has read.
     with contextlib.suppress(KeyError):
         filter_loader.get_with_context("slipway.core.any")

@@ -34,7 +34,7 @@ class Look(ActionModule):
     def _answer(self, question: str) -> str:
         return self.answer
 
-    def _told(self, arguments: Any, facts: Any) -> str:
+    def _told(self, arguments: Any, facts: Any, files: Any = ()) -> str:
         return self.told
 
     def compare(self, path: Path) -> Any:

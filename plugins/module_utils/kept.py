@@ -1,0 +1,33 @@
+"""What one run keeps for the next, on the controller: a file of JSON, written whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import tempfile
+from collections.abc import Mapping, Set
+from pathlib import Path
+from typing import Any, Callable
+
+
+def read(path: Path, names: Set[str]) -> dict[str, Any]:
+    """Return what was kept under these names; nothing where that cannot be read or is anything else."""
+    try:
+        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) and found.keys() == names else {}
+
+
+def write(path: Path, found: Mapping[str, Any], default: Callable[[Any], Any] | None = None) -> None:
+    """Keep it, whichever other run keeps its own; where that cannot be, the next run has nothing.
+
+    :param default: what becomes of a value that JSON does not have
+    """
+    text = json.dumps(found, default=default)
+    with contextlib.suppress(OSError):
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
+            file.write(text)
+        os.replace(file.name, path)
