@@ -40,7 +40,7 @@ class ActionModule(Reads):
         return {
             **dict.fromkeys(QUESTIONS, names),
             "answer": {"type": "str", "default": "", "no_log": False},
-            "until": {"type": "float", "default": 0},
+            "good_until": {"type": "float", "default": 0},
         }
 
     def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,13 +66,13 @@ class ActionModule(Reads):
         if read_kept(path).get("question") != question:
             # From the next run on it is asked before the roles as well.
             why = "The host was not asked this before the roles."
-        elif arguments["until"] <= time.time():
+        elif arguments["good_until"] <= time.time():
             return {"msg": "The roles changed something, or rest on what cannot be compared."}
         elif why := differences(arguments["answer"], self._answer(question)):
             return {"msg": why}
         else:
             told = self._told(arguments, {})
-            found |= {"told": told, "until": arguments["until"], "answer": arguments["answer"]}
+            found |= {"told": told, "until": arguments["good_until"], "answer": arguments["answer"]}
         kept.write(path, found)
         return {"msg": why}
 

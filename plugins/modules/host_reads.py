@@ -64,7 +64,7 @@ options:
     description: With O(state=kept), what C(compared) returned before the roles.
     type: str
     default: ""
-  until:
+  good_until:
     description:
       - With O(state=kept), until when the roles would do nothing, in seconds since 1970. Nothing is kept
         where that is over, as by default; so it is to be where they changed anything.
@@ -100,7 +100,7 @@ EXAMPLES = r"""
     files: [/etc/docker/daemon.json]
     units: [docker.service]
     answer: "{{ compared.answer }}"
-    until: "{{ now().timestamp() + 86400 }}"
+    good_until: "{{ now().timestamp() + 86400 }}"
   when: not compared.unchanged
 """
 

@@ -44,7 +44,7 @@ class Look(ActionModule):
         """Compare, go the whole way, and keep; return why it was not kept."""
         answer = self.compare(path)["answer"]
         good = time.time() + 60 if until is None else until
-        return str(self._keep(path, {**ASKED, **asked, "until": good, "answer": answer})["msg"])
+        return str(self._keep(path, {**ASKED, **asked, "good_until": good, "answer": answer})["msg"])
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ def test_what_changed_between_the_looks_is_not_kept(path: Path) -> None:
     look = Look(answer="before")
     answer = look.compare(path)["answer"]
     look.answer = "after"
-    why = look._keep(path, {**ASKED, "until": time.time() + 60, "answer": answer})["msg"]
+    why = look._keep(path, {**ASKED, "good_until": time.time() + 60, "answer": answer})["msg"]
     assert "after; before" in why
     assert path.read_text() == before
 
