@@ -27,6 +27,8 @@ MEMORY = 512
 PIDS_LIMIT = 512
 STOP_TIMEOUT = 30
 LOAD_TIMEOUT = 20.0
+#: Traefik loads a file within 50 ms, unless the host is very busy, or the file is none that it takes.
+CATCH_UP_TIMEOUT = 2.0
 LOG_LINES = 10
 # Without certificates the proxy needs no right to write anything, so it is nobody.
 NOBODY = "65532:65532"
@@ -163,6 +165,7 @@ class ProxyControl:
     def load(self, configuration: Json, former: Json | None = None) -> None:
         """Write a configuration and see it loaded; put back the former one, or what the file held, if not."""
         before = traefik.to_text(former) if former else self._host.read(self._file)
+        self._catch_up(configuration)
         self.announce(configuration)
         try:
             self._await(configuration, self.name)
@@ -170,6 +173,19 @@ class ProxyControl:
             if before is not None:
                 self._write(before)
             raise
+
+    def _catch_up(self, configuration: Json) -> None:
+        """Let the proxy load what the file holds, where it still works by what it is to go back to.
+
+        A configuration announced a moment ago, by a run that was then killed, is on its way into the proxy:
+        by its answers the proxy would seem to have loaded what it is about to leave.
+        """
+        held = self.configuration()
+        if not held or held == configuration or not self.loaded(configuration):
+            return
+        began = self._host.now()
+        while not self.loaded(held) and self._host.now() < began + CATCH_UP_TIMEOUT:
+            self._host.pause(began)
 
     def _write(self, text: str) -> None:
         """Write the file unless it is like that already.
