@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import hashlib
-import importlib
 import json
 import os
 import tempfile
@@ -14,17 +13,13 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import botocore
 from ansible import constants
 from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
-from ansible.release import __version__
 
-from ..module_utils import kept
+from ..module_utils import kept, preflight_specs
+from ..plugin_utils import code
 
-PLUGINS = Path(__file__).resolve().parents[1]
-#: Collections whose modules the roles use.
-COLLECTIONS = ("amazon.aws", "community.aws", "community.crypto")
 #: The variable by which a warm process learns where to record: plugin_utils/warm_aws.py.
 READS = "SLIPWAY_READS"
 #: Whether there is a warm process: callback/warm_modules.py.
@@ -59,7 +54,7 @@ class ActionModule(ActionBase):
         """Return the spec of what this action is told beside what all of its kind are."""
         return {
             "recorded": {"type": "path"},
-            "files": {"type": "list", "elements": "path", "default": []},
+            "files": {"type": "list", "elements": "str", "default": []},
             "facts": {"type": "list", "elements": "str", "default": []},
             # How AWS is reached.
             **{name: {"type": "raw"} for name in self._task.args if name not in OWN},
@@ -119,21 +114,29 @@ class ActionModule(ActionBase):
 
     def _told(self, arguments: Mapping[str, Any], facts: Mapping[str, Any], files: Iterable[str] = ()) -> str:
         """Return what stands for the roles, for what they are told, and for the files that they use."""
-        folders = [PLUGINS.parent / "roles" / role for role in arguments["roles"]]
-        defaults: dict[str, Any] = {}
+        folders = [code.ROLES / role for role in arguments["roles"]]
+        project = code.ROLES.parent
+        specs = preflight_specs.load(project, project / preflight_specs.KEPT)
+        own: dict[str, Any] = {}
         options: set[str] = set()
         for folder in folders:
-            defaults.update(self._loader.load_from_file(str(folder / "defaults/main.yml"), unsafe=True) or {})
-            specs = self._loader.load_from_file(str(folder / "meta/argument_specs.yml"), unsafe=True)
-            options.update(specs["argument_specs"]["main"]["options"])
-        variables = {**defaults, **self._variables, **facts}
+            own.update(self._read(folder / "defaults/main.yml"))
+            own.update(self._read(folder / "vars/main.yml"))
+            options.update(specs.roles[folder.name]["main"])
+        variables = {**own, **self._variables, **facts}
         told = {
             "options": {name: self._value(name, variables) for name in sorted(options)},
             "inputs": arguments["inputs"],
-            "files": {path: file_digest(Path(path)) for path in files},
-            "code": [*versions(), *(digests(each) for each in (*folders, PLUGINS))],
+            "files": [beside(Path(str(self._value(name, variables)))) for name in files],
+            "code": [*code.versions(), *(code.digests(each) for each in (*folders, code.PLUGINS))],
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
+
+    def _read(self, path: Path) -> dict[str, Any]:
+        """Return what a file of a role says, whether or not the run has read it; nothing without one."""
+        if not path.exists():
+            return {}
+        return self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
 
     def _value(self, name: str, variables: Mapping[str, Any]) -> Any:
         """Return a variable's value; where it has none, why, as roles that used it would fail."""
@@ -143,6 +146,11 @@ class ActionModule(ActionBase):
             return self._templar.copy_with_new_env(available_variables=variables).template(variables[name])
         except AnsibleError as error:
             return {"error": str(error)}
+
+
+def beside(path: Path) -> list[tuple[str, str]]:
+    """Return the files whose names begin with that of one, as a key's halves do, each with a digest."""
+    return [(each.name, code.file_digest(each)) for each in sorted(path.parent.glob(f"{path.name}*"))]
 
 
 def new_file() -> Path:
@@ -171,29 +179,3 @@ def not_comparable(reads: Iterable[list[Any]]) -> str:
 def once(reads: Iterable[list[Any]]) -> list[list[Any]]:
     """Return each read once, in the order in which they came."""
     return list({json.dumps(read): read for read in reads}.values())
-
-
-def versions() -> list[str]:
-    """Return the versions of what the roles are run by."""
-    found = [__version__, botocore.__version__]
-    for collection in COLLECTIONS:
-        package = importlib.import_module(f"ansible_collections.{collection}")
-        found.append(file_digest(Path(package.__path__[0], "MANIFEST.json")))
-    return found
-
-
-def digests(folder: Path) -> list[tuple[str, str]]:
-    """Return the files in a folder and below, each with a digest of it, but for what Python compiled."""
-    return [
-        (str(path.relative_to(folder)), file_digest(path))
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.suffix != ".pyc"
-    ]
-
-
-def file_digest(path: Path) -> str:
-    """Return what stands for a file's content and mode; nothing where there is none."""
-    try:
-        return f"{path.stat().st_mode:o} {hashlib.sha256(path.read_bytes()).hexdigest()}"
-    except OSError:
-        return ""

@@ -47,15 +47,20 @@ class ActionModule(Reads):
         """Say whether all is as it was kept, and what the host answers."""
         found = read_kept(path)
         answer = self._answer(found["question"]) if found else ""
-        if not found or not found["answer"]:
-            why = "No run that changed nothing has been kept."
-        elif found["told"] != self._told(arguments, {}):
-            why = "The roles are others, or are told otherwise."
-        elif found["until"] <= time.time():
-            why = "The roles would look for more than what can be compared: it is time again."
-        else:
-            why = differences(found["answer"], answer)
+        why = self._differs(found, arguments, answer)
         return {"unchanged": not why, "answer": answer, "msg": why}
+
+    def _differs(self, found: Mapping[str, Any], arguments: Mapping[str, Any], answer: str) -> str:
+        """Say what is not as it was kept; nothing where all is."""
+        if not found or not found["answer"]:
+            return "No run that changed nothing has been kept."
+        if found["until"] <= time.time():
+            return "The roles would look for more than what can be compared: it is time again."
+        if why := differences(found["answer"], answer):
+            return why
+        if found["told"] != self._told(arguments, {}):
+            return "The roles are others, or are told otherwise."
+        return ""
 
     def _keep(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what the host answers, where it answered so before the roles, and they changed nothing."""

@@ -49,7 +49,7 @@ class ActionModule(ActionBase):
         arguments = self._task.args
         base = arguments["project_dir"]
         project = Path(arguments["spec"]).parents[3]
-        specs = preflight_specs.load(project, project / ".cache/options.json")
+        specs = preflight_specs.load(project, project / preflight_specs.KEPT)
         own = specs.roles[ROLE]
         found = Variables(self._templar, variables, base, specs)
         found.read(own[ENVIRONMENT])

@@ -30,7 +30,11 @@ class ActionModule(ActionBase):
         ours = held_locks.keepers.get(stack)
         if state == "held" and not arguments.get("hours"):
             if ours and not ours.ended():
-                return {"changed": False, "msg": f"The lock of {stack} is held by this run."}
+                return {
+                    "changed": False,
+                    "msg": f"The lock of {stack} is held by this run.",
+                    "previous": held_locks.previous[stack],
+                }
             if held_locks.terminal is None:
                 return {
                     "failed": True,

@@ -3,6 +3,7 @@
 import atexit
 import os
 import signal
+from pathlib import Path
 from typing import Any
 
 from ansible.plugins.callback import CallbackBase
@@ -19,6 +20,15 @@ description:
     well or badly or by Ctrl-C, this callback tells that process to free the lock, and waits until it has.
   - Where C(ansible-playbook) itself is killed, the lock expires.
   - Where that process was killed, the lock is not renewed: this callback ends the run at its next task.
+  - It keeps which lease a run from here had last, so that the next one knows whether anybody else has had
+    the lock meanwhile.
+options:
+  folder:
+    description: Where to keep that; a relative path is beside C(ansible.cfg). Without it, nothing is kept.
+    type: path
+    ini:
+      - section: release_lock
+        key: folder
 """
 
 MODULE = "slipway.core.release_lock"
@@ -36,13 +46,18 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         errors = f"/proc/{os.getpid()}/fd/2"
         terminal = os.ttyname(2) if os.isatty(2) else ""
         held_locks.terminal = errors if os.path.exists(errors) else terminal
+        folder = self.get_option("folder")
+        held_locks.folder = Path(folder) if folder else None
 
     def v2_runner_on_ok(self, result: Any) -> None:
         """Remember what was taken."""
         keeper = result.result.get("keeper") if result.task.resolved_action == MODULE else None
         if keeper:
             atexit.register(free, os.getpid())
-            held_locks.keepers[result.result["stack"]] = Process(keeper)
+            stack = result.result["stack"]
+            held_locks.keepers[stack] = Process(keeper)
+            held_locks.tokens[stack] = result.result["lease"]["token"]
+            held_locks.previous[stack] = result.result["previous"]
         elif keeper == 0:
             held_locks.keepers.pop(result.result["stack"], None)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from ansible.errors import AnsibleFilterError
@@ -21,6 +21,12 @@ def effective_services(
         raise AnsibleFilterError(f"app_services is faulty:\n{faults}") from faults
 
 
+def document_services(document: Mapping[str, Any]) -> Any:
+    """Give the services of a release's document as effective_services does; none without a document."""
+    names = ("app_services", "database", "database_service_name", "database_service")
+    return effective_services(*(document[name] for name in names)) if document else {}
+
+
 class FilterModule:
     """The filters, by name."""
 
@@ -29,6 +35,7 @@ class FilterModule:
         return {
             "aws_name": model_views.aws_name,
             "but_of_releases": model.but_of_releases,
+            "document_services": document_services,
             "effective_services": effective_services,
             "host_containers": model_views.host_containers,
             "image_repositories": model_views.image_repositories,

@@ -8,7 +8,7 @@ before the switch undoes itself and leaves the old containers serving.
 from __future__ import annotations
 
 import http.client
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from . import host_diff, host_retire, traefik
@@ -19,7 +19,7 @@ from .host_failure import start_cause
 from .host_gate import Gates
 from .host_health import Candidate, HealthWatch
 from .host_plan import LABEL_APP, RESTART_SERVING, Found, Json, ServicePlan, Wanted, candidate
-from .host_proxy import ProxyControl
+from .host_proxy import LOADED_TIMEOUT, ProxyControl
 from .host_survey import Desired, Survey, Surveyor, upstream
 from .release_failure import Failure, ReleaseFailure
 
@@ -35,6 +35,8 @@ class Outcome:
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     gates: list[Json] = field(default_factory=list)
+    checks: list[Json] = field(default_factory=list)
+    found: Json = field(default_factory=dict)
 
 
 class Release:
@@ -75,7 +77,31 @@ class Release:
             except (DockerError, OSError) as error:
                 serving = "the new containers; only the end of the old ones failed, run again."
                 raise failed(error, serving) from error
+        if not outcome.changed:
+            outcome.checks = list(self._checks(survey))
         return outcome
+
+    def _checks(self, survey: Survey) -> Iterator[Json]:
+        """Give the requests by which it is seen that all is still well: those of host_state."""
+        for plan in survey.plans:
+            check = plan.wanted.health_check if plan.wanted else None
+            if plan.wanted and check and check.path:
+                for container in plan.keep:
+                    yield {
+                        "container": container.id,
+                        "port": plan.wanted.port,
+                        "path": check.path,
+                        "host": plan.service,
+                        "timeout": check.timeout,
+                    }
+        if survey.proxy and survey.configuration:
+            yield {
+                "container": survey.proxy.found[0].id,
+                "port": traefik.INTERNAL_PORT,
+                "path": traefik.loaded_path(survey.configuration),
+                "host": "localhost",
+                "timeout": LOADED_TIMEOUT,
+            }
 
     def _base(self, known: Base | None, survey: Survey) -> Base:
         """Return what this may have to go back to: what serves now, unless a release was left unfinished."""

@@ -101,6 +101,8 @@ ARGUMENT_SPEC: Json = {
     "drain_timeout": {"type": "float", "default": 30},
     "health_timeout": {"type": "float", "default": 120},
     "keep_images": {"type": "int", "default": 3},
+    "kept_in": {"type": "path", "default": ""},
+    "seen": {"type": "str", "default": ""},
     "config_dir": {"type": "path", "default": "/etc/slipway"},
     "docker_socket": {"type": "path", "default": "/var/run/docker.sock"},
 }

@@ -27,6 +27,8 @@ MEMORY = 512
 PIDS_LIMIT = 512
 STOP_TIMEOUT = 30
 LOAD_TIMEOUT = 20.0
+#: Seconds for one question whether a configuration is loaded.
+LOADED_TIMEOUT = 2.0
 #: Traefik loads a file within 50 ms, unless the host is very busy, or the file is none that it takes.
 CATCH_UP_TIMEOUT = 2.0
 LOG_LINES = 10
@@ -198,7 +200,7 @@ class ProxyControl:
 
     def loaded(self, configuration: Json) -> bool:
         """Tell whether the proxy works by this configuration now."""
-        return self._ask(traefik.loaded_path(configuration), "localhost", 2).ok
+        return self._ask(traefik.loaded_path(configuration), "localhost", LOADED_TIMEOUT).ok
 
     def through(self, container: str, path: str, timeout: float) -> Answer:
         """Ask a container by way of the proxy, on the entry point that the world does not reach."""

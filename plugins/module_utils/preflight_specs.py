@@ -22,6 +22,8 @@ Options = Mapping[str, Mapping[str, Any]]
 #: Where a project's own words are: what they name is no misspelled option.
 PLACES = ("roles", "playbooks")
 SPECS = "meta/argument_specs.yml"
+#: Where what was read is kept, in the project.
+KEPT = ".cache/options.json"
 
 
 @dataclass(frozen=True)

@@ -104,10 +104,11 @@ class Seen:
 
 @dataclass(frozen=True)
 class Taken:
-    """A lease that is ours, with the etag to renew it by."""
+    """A lease that is ours, with the etag to renew it by, and the token of the one before it, "" for none."""
 
     lease: Lease
     etag: str
+    previous: str = ""
 
 
 class Held(Exception):
@@ -146,8 +147,9 @@ def take(
             store.ensure(tags)
         if seen is None or not seen.held or force:
             lease = replace(wanted, started=_text(store.now), token=secrets.token_hex(8))
+            previous = seen.lease.token if seen else ""
             try:
-                return Taken(lease, store.write(KEY, lease.body(), seen.etag if seen else None))
+                return Taken(lease, store.write(KEY, lease.body(), seen.etag if seen else None), previous)
             except Conflict:
                 continue
         first = first or seen

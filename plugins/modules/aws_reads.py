@@ -49,9 +49,11 @@ options:
     type: dict
     default: {}
   files:
-    description: Paths of files on the controller that they read or write.
+    description:
+      - Those of their options that name a file on the controller, which they read or write, as they may
+        others whose names begin with its name.
     type: list
-    elements: path
+    elements: str
     default: []
   facts:
     description: Names of the facts that they set, which are set again where they are passed over.

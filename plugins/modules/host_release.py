@@ -7,7 +7,7 @@ from contextlib import nullcontext
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ..module_utils import host_absent, host_lock, host_options
+from ..module_utils import host_absent, host_lock, host_options, host_state
 from ..module_utils.docker_api import Engine
 from ..module_utils.host_converge import Outcome, Release
 from ..module_utils.host_effects import Host
@@ -311,6 +311,18 @@ options:
     description: How many images of each repository in use stay on the host.
     type: int
     default: 3
+  kept_in:
+    description:
+      - Where to keep, when nothing differs, what there is on the host and what it is to be, a file on the
+        controller for this host alone. Of secrets it has nothing but a costly digest.
+    type: path
+    default: ""
+  seen:
+    description:
+      - What M(slipway.core.host_facts) has found on the host in this run. Where that is what was kept in
+        O(kept_in), and the host is to be what it was to be then, by the same code, the module is not run.
+    type: str
+    default: ""
   config_dir:
     description: The directory on the host below which the proxy's files are kept.
     type: path
@@ -401,6 +413,12 @@ timeline:
     - seconds: 0.6
       state: in_progress
       detail: "goals-backend-3f2a9c1-1: connection refused"
+found:
+  description:
+    - What there is of the application on a host that is as described, in C(answer), and the C(question) by
+      which that is seen. The action keeps both, where it is told to, and returns neither.
+  returned: when nothing differs
+  type: dict
 gates:
   description: Of each gate service, task, exit code, seconds, last lines, and whether it had passed before.
   returned: always
@@ -449,6 +467,7 @@ def main() -> None:
         gates=outcome.gates,
         timeline=host.timeline,
         diff={"before": _text(outcome.before), "after": _text(outcome.after)},
+        found=outcome.found,
     )
 
 
@@ -477,13 +496,24 @@ def _run(module: AnsibleModule, host: Host) -> Outcome:
         with alone:
             return Return(engine, host, desired, module.check_mode).run()
     release = Release(engine, host, desired, module.check_mode)
+    question = {name: params[name] for name in ("app", "config_dir", "docker_socket")}
     try:
         with alone:
+            before = host_state.state_of(**question, checks=[])
             outcome = release.run()
+            if not outcome.changed:
+                outcome.found = _found({**question, "checks": outcome.checks}, before)
     except ReleaseFailure as error:
         module.fail_json(**_failed(host, error.failure), gates=release.gates.runs)
     outcome.gates = release.gates.runs
     return outcome
+
+
+def _found(question: Json, before: str) -> Json:
+    """Give what there is on a host that is as described, and how to ask for it again; nothing if it moves."""
+    answer = host_state.state_of(**question)
+    things = [line for line in answer.splitlines() if not line.startswith(host_state.CHECK)]
+    return {"question": question, "answer": answer} if things == before.splitlines() else {}
 
 
 def _text(lines: list[str]) -> str:

@@ -143,6 +143,10 @@ lease:
   description: The lease as it is stored; after C(held) the one that was taken. Empty where there was none.
   returned: success
   type: dict
+previous:
+  description: The token of the lease before the one that was taken; empty where there was none.
+  returned: after C(held)
+  type: str
 keeper:
   description: The process that renews the lock; 0 after C(absent).
   returned: after C(held) without I(hours), and after C(absent)
@@ -236,6 +240,7 @@ def _held(module: AnsibleAWSModule, store: Store) -> dict[str, Any]:
         "changed": True,
         "msg": release_lock.description(stack, seen, store.now),
         "lease": taken.lease.body(),
+        "previous": taken.previous,
     }
     if not hours:
         result["keeper"] = _keep(module, stack, store, taken, since)

@@ -22,7 +22,7 @@ from typing import Any
 from ansible import constants
 from ansible.plugins.loader import action_loader, callback_loader, filter_loader, lookup_loader
 
-from . import warm_client
+from . import code, warm_client
 
 UTILITIES = Path(__file__).resolve().parent
 CALLBACK = "slipway.core.warm_modules"
@@ -41,7 +41,9 @@ ACTIONS = (
     "slipway.core.at_once",
     "slipway.core.aws_reads",
     "slipway.core.ecr_login",
+    "slipway.core.host_facts",
     "slipway.core.host_reads",
+    "slipway.core.host_release",
     "slipway.core.preflight",
     "slipway.core.release_lock",
     "slipway.core.secret_values",
@@ -198,6 +200,7 @@ def load_ahead() -> None:
         filter_loader.get_with_context("slipway.core.any")
     for action in ACTIONS:
         action_loader.get(action, class_only=True)
+    code.note()
     lookup_loader.get("ansible.builtin.env", class_only=True)
     # Ansible's own, which it works out once for each process. Without it, nothing but time is lost.
     with contextlib.suppress(ImportError, AttributeError, TypeError):

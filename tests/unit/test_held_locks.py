@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,16 +29,19 @@ def keeper() -> Iterator[subprocess.Popen[str]]:
 
 
 @pytest.fixture
-def run() -> Iterator[Any]:
+def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """The callback as ansible-playbook has it when it begins."""
     callback = release_lock.CallbackModule()
+    monkeypatch.setattr(callback, "get_option", {"folder": str(tmp_path)}.get)
     callback.v2_playbook_on_start(None)
     yield callback
     held_locks.keepers.clear()
+    held_locks.folder = None
 
 
 def told(callback: Any, keeper: int, action: str = "slipway.core.release_lock") -> None:
-    result = {"stack": "goals-prod", "keeper": keeper}
+    lease = {"token": "ours"}
+    result = {"stack": "goals-prod", "keeper": keeper, "lease": lease, "previous": "before"}
     callback.v2_runner_on_ok(SimpleNamespace(task=SimpleNamespace(resolved_action=action), result=result))
 
 
@@ -47,8 +51,12 @@ def test_what_was_taken_is_freed_when_the_run_ends(run: Any, keeper: subprocess.
     # A fork of ansible-playbook that ends.
     release_lock.free(os.getpid() + 1)
     assert keeper.poll() is None
+    assert held_locks.last("goals-prod") == "", "a run that begins now is not to think that nobody is at work"
     release_lock.free(os.getpid())
     assert keeper.wait() == 0
+    assert held_locks.last("goals-prod") == "ours"
+    assert held_locks.last("goals-test") == ""
+    assert held_locks.previous == {"goals-prod": "before"}
 
 
 def test_another_action_s_result_is_not_believed(run: Any, keeper: subprocess.Popen[str]) -> None:

@@ -194,6 +194,7 @@ def test_the_filters_are_all_there() -> None:
     assert set(FilterModule().filters()) == {
         "aws_name",
         "but_of_releases",
+        "document_services",
         "effective_services",
         "host_containers",
         "image_repositories",

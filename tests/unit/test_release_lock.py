@@ -105,6 +105,17 @@ def test_a_free_lock_is_taken_with_two_requests(store: Memory) -> None:
     assert parsed(store.seen().lease.body()) == taken.lease
 
 
+def test_it_is_known_whether_anybody_else_had_it_since(store: Memory) -> None:
+    first = take(store, ANNA, {}, 0)
+    assert first.previous == ""
+    give_back(store, first)
+    second = take(store, ANNA, {}, 0)
+    assert second.previous == first.lease.token
+    give_back(store, second)
+    give_back(store, take(store, BEN, {}, 0))
+    assert take(store, ANNA, {}, 0).previous != second.lease.token
+
+
 def test_whoever_holds_it_is_named(store: Memory) -> None:
     store.take(ANNA)
     with pytest.raises(Held) as held:
