@@ -51,6 +51,7 @@ SSH = "ec2-new-ssh"
 #: What Kamal finds its containers by, and asks of an image.
 KAMAL_LABEL = f"service={KAMAL}"
 SSH_LABEL = f"bench={SSH}"
+CORES = os.cpu_count() or 1
 
 RELEASE_BY_SSH = """
 docker pull --quiet {image}
@@ -70,6 +71,8 @@ def services(image: str) -> dict[str, object]:
             "port": APP_PORT,
             "route": {"paths": ["/*"], "verify": "/version", "priority": 100},
             "health_check": {"path": "/health", "interval": 1, "timeout": 1},
+            # Nothing limits the others' containers; the model's own quarter of a CPU would.
+            "cpu": CORES * 1024,
             "memory": 128,
             "stop_timeout": 10,
         }

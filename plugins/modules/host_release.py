@@ -413,6 +413,12 @@ timeline:
     - seconds: 0.6
       state: in_progress
       detail: "goals-backend-3f2a9c1-1: connection refused"
+passed_over:
+  description:
+    - That the module was not run, as the host has what the last run left and is to have that. The rest is
+      what the module returned then.
+  returned: when O(seen) and O(kept_in) say so
+  type: bool
 found:
   description:
     - What there is of the application on a host that is as described, in C(answer), and the C(question) by

@@ -91,7 +91,8 @@ class Templates:
             if made not in self._known:
                 self._expression = made
                 try:
-                    return compile_expression(own, source, undefined_to_none)
+                    first: TemplateExpression = compile_expression(own, source, undefined_to_none)
+                    return first
                 finally:
                     self._expression = None
             code = self._code(made, own, None)

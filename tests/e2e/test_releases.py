@@ -129,6 +129,38 @@ def test_the_configuration_of_a_host_is_passed_over_where_nothing_differs_and_me
     assert int(shop.on_hosts(f"stat -c %Y {stamp}", first)[first]) > 1, "patched again"
 
 
+def released(shop: Environment) -> tuple[set[str], dict[str, int]]:
+    """Deploy; return the hosts that the release passed over, and how much was changed on each."""
+    run = shop.deploy("-v").succeeded()
+    results = re.findall(r"^ok: \[(\S+)\] => *\n((?: .*\n)*)", run.output, re.M)
+    return {host for host, result in results if "passed_over: true" in result}, run.changed()
+
+
+def test_a_release_passes_over_hosts_where_nothing_differs_and_mends_those_where_anything_does(
+    shop: Environment,
+) -> None:
+    hosts = set(shop.addresses())
+    first, second = sorted(hosts)
+
+    def name_on(host: str) -> str:
+        (container,) = shop.containers("web")[host]
+        return str(container["Name"]).strip("/")
+
+    assert any(released(shop) == (hosts, {}) for _ in range(4))
+    shop.on_hosts(f"docker stop {name_on(first)}", first)
+    assert released(shop) == ({second}, {first: 1})
+    assert [container["State"]["Running"] for container in shop.containers("web")[first]] == [True]
+    shop.on_hosts(f"docker update --restart no {name_on(second)}", second)
+    assert released(shop)[1] == {second: 1}
+    assert any(released(shop) == (hosts, {}) for _ in range(3))
+    shop.run(
+        "ansible-playbook", "playbooks/lock.yml", "-e", "lock=taken", "-e", "lock_message=by hand"
+    ).succeeded()
+    shop.run("ansible-playbook", "playbooks/lock.yml", "-e", "lock=free").succeeded()
+    assert released(shop) == (set(), {}), "what was seen before the lock was had may be different since"
+    assert released(shop) == (hosts, {})
+
+
 def test_a_changed_secret_is_released_and_never_shown(shop: Environment, context: Path) -> None:
     store = aws("secretsmanager")
     name, values = "shop-e2e/token", ["first-of-two-values", "second-of-two-values"]

@@ -8,9 +8,10 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.plugins.action import ActionBase
 
-from plugins.action import host_release
 from plugins.action.host_release import ActionModule
+from plugins.plugin_utils import code
 
 WANTED = {
     "app": "goals",
@@ -48,7 +49,7 @@ class Host(ActionModule):
 @pytest.fixture(autouse=True)
 def plain(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out what Ansible's own class needs a whole run for."""
-    monkeypatch.setattr(host_release.ActionBase, "run", lambda *_: {})
+    monkeypatch.setattr(ActionBase, "run", lambda *_: {})
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ def host(tmp_path: Path) -> Host:
 def test_what_is_as_it_was_left_is_passed_over(host: Host) -> None:
     passed = host.release(release="2", base="1", registry_auth={"registry": {"password": "of-tomorrow"}})
     assert host.runs == 1
-    assert passed == {"changed": False, "services": {"web": {"changed": False}}}
+    assert passed == {"changed": False, "services": {"web": {"changed": False}}, "passed_over": True}
 
 
 @pytest.mark.parametrize(
@@ -83,7 +84,7 @@ def test_whatever_differs_goes_the_whole_way(host: Host, changes: dict[str, Any]
 
 
 def test_another_module_goes_the_whole_way(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(host_release.code, "digests", lambda folder: [("host_plan.py", "another")])
+    monkeypatch.setattr(code, "digests", lambda folder: [("host_plan.py", "another")])
     host.release()
     assert host.runs == 2
 

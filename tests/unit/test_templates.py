@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-#: A process of its own, as what is tried changes Ansible. It prints the answers, and how often Jinja compiled.
+#: A process of its own, as what is tried changes Ansible. It prints the answers, and how often was compiled.
 PROGRAM = """
 import json, sys
 from pathlib import Path
