@@ -144,9 +144,11 @@ def services_keep_what_they_are_given(_settings: Settings) -> None:
         service = _find(data, "service" if "service" in data else "serviceName")
         if service is None:
             raise LookupError(data.get("service", data.get("serviceName")))
-        service.update({name: data[name] for name in KEPT if name in data})
-        service["deploymentConfiguration"] = {**DEPLOYMENT_DEFAULTS, **service["deploymentConfiguration"]}
-        answer: Response = json_response({"service": ecs._sanitize(service)})
+        # The scheduler is at work on it as soon as it is there.
+        with LOCK:
+            service.update({name: data[name] for name in KEPT if name in data})
+            service["deploymentConfiguration"] = {**DEPLOYMENT_DEFAULTS, **service["deploymentConfiguration"]}
+            answer: Response = json_response({"service": ecs._sanitize(service)})
         return answer
 
 

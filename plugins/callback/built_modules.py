@@ -9,7 +9,6 @@ import os
 import pickle
 import re
 import sys
-import tempfile
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -19,6 +18,8 @@ from ansible import constants
 from ansible.plugins.callback import CallbackBase
 from ansible.plugins.loader import module_utils_loader
 from ansible.release import __version__
+
+from ..module_utils import kept
 
 DOCUMENTATION = """
 name: built_modules
@@ -113,8 +114,8 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         self._cache.mkdir(exist_ok=True)
         now = circumstances()
         states: dict[str, list[int] | None] = {}
-        for kept in self._folder.iterdir():
-            head, _, archive = kept.read_bytes().partition(b"\n")
+        for file in self._folder.iterdir():
+            head, _, archive = file.read_bytes().partition(b"\n")
             try:
                 built = json.loads(head)
             except ValueError:
@@ -122,14 +123,13 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             states |= {path: state(path) for path in built["parts"] if path not in states}
             same = built["for"] == now and all(states[path] == was for path, was in built["parts"].items())
             if same and built["sha256"] == hashlib.sha256(archive).hexdigest():
-                (self._cache / kept.name).write_bytes(archive)
-                self._given.add(kept.name)
+                (self._cache / file.name).write_bytes(archive)
+                self._given.add(file.name)
 
     def v2_playbook_on_stats(self, stats: object) -> None:
         """Keep the archives that this run had to build."""
         if self._folder is None or not self._cache.is_dir():
             return
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         now = circumstances()
         for built in self._cache.glob("*-none"):
             if built.name in self._given:
@@ -144,7 +144,4 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             except (ImportError, OSError, ValueError) as error:
                 self._display.vvv(f"{built.name} is not kept: {error}")
                 continue
-            # Another run may keep the same at the same time.
-            with tempfile.NamedTemporaryFile(dir=self._folder, delete=False) as kept:
-                kept.write(json.dumps(head).encode() + b"\n" + archive)
-            Path(kept.name).rename(self._folder / built.name)
+            kept.put(self._folder / built.name, json.dumps(head).encode() + b"\n" + archive)

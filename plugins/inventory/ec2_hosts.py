@@ -144,7 +144,7 @@ def _answer(program: bytes) -> tuple[int, bytes, bytes]:
         with contextlib.suppress(OSError):
             warm.start()
             call = warm.Call(program)
-            warm.load_ahead()
+            warm.load_meanwhile()
             if (answer := call.result()) is not None:
                 return answer
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, check=False)

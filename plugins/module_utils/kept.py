@@ -1,4 +1,4 @@
-"""What one run keeps for the next, on the controller: a file of JSON, written whole or not at all."""
+"""What one run keeps for the next, on the controller: a file, most of JSON, written whole or not at all."""
 
 from __future__ import annotations
 
@@ -21,13 +21,17 @@ def read(path: Path, names: Set[str]) -> dict[str, Any]:
 
 
 def write(path: Path, found: Mapping[str, Any], default: Callable[[Any], Any] | None = None) -> None:
-    """Keep it, whichever other run keeps its own; where that cannot be, the next run has nothing.
+    """Keep what JSON can say.
 
     :param default: what becomes of a value that JSON does not have
     """
-    text = json.dumps(found, default=default)
+    put(path, json.dumps(found, default=default).encode())
+
+
+def put(path: Path, content: bytes) -> None:
+    """Keep it, whichever other run keeps its own; where that cannot be, the next run has nothing."""
     with contextlib.suppress(OSError):
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False, encoding="utf-8") as file:
-            file.write(text)
+        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
+            file.write(content)
         os.replace(file.name, path)

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import contextlib
 import marshal
-import os
 import re
 import sys
 import tempfile
@@ -26,6 +25,8 @@ from ansible._internal._templating import _jinja_bits
 from ansible.release import __version__
 from jinja2.environment import TemplateExpression
 from jinja2.utils import _PassArg
+
+from ..module_utils import kept
 
 VERSIONS = [__version__, jinja2.__version__, sys.version]
 #: How a template's code looks up what it uses.
@@ -112,7 +113,9 @@ class Templates:
                 made, entry = marshal.load(self._compiled)  # noqa: S302  # from a fork
                 found[made] = entry
         if found:
-            _write(self._path, {**(self._kept if len(self._kept) + len(found) <= MOST else {}), **found})
+            before = self._kept if len(self._kept) + len(found) <= MOST else {}
+            with contextlib.suppress(ValueError):
+                kept.put(self._path, marshal.dumps([VERSIONS, {**before, **found}]))
 
     def _check(self, environment: Any) -> None:
         """Forget what was compiled for filters and tests that are called otherwise now, or are not there."""
@@ -156,12 +159,3 @@ def _read(path: Path) -> dict[Key, Entry]:
     except (OSError, EOFError, ValueError, TypeError):
         return {}
     return dict(found) if versions == VERSIONS else {}
-
-
-def _write(path: Path, found: dict[Key, Entry]) -> None:
-    """Keep it, whole or not at all; where that cannot be, the next run compiles again."""
-    with contextlib.suppress(OSError, ValueError):
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with tempfile.NamedTemporaryFile(dir=path.parent, delete=False) as file:
-            file.write(marshal.dumps([VERSIONS, found]))
-        os.replace(file.name, path)

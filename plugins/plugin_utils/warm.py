@@ -20,7 +20,16 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.plugins.loader import action_loader, callback_loader, filter_loader, lookup_loader
+from ansible.plugins.loader import (
+    action_loader,
+    become_loader,
+    callback_loader,
+    connection_loader,
+    filter_loader,
+    lookup_loader,
+    shell_loader,
+    strategy_loader,
+)
 
 from . import code, warm_client
 
@@ -190,6 +199,17 @@ class Call:
         for stream in self._streams:
             os.close(stream)
         self._connection.close()
+
+
+def load_meanwhile() -> None:
+    """Load what Ansible would load before its first task, in a process that has nothing to do but wait."""
+    for loader in (connection_loader, shell_loader, become_loader):
+        list(loader.all(class_only=True))
+    strategy_loader.get(constants.DEFAULT_STRATEGY, class_only=True)
+    for callback in constants.CALLBACKS_ENABLED:
+        callback_loader.get(callback, class_only=True)
+    importlib.import_module("ansible.executor.process.worker")
+    load_ahead()
 
 
 @functools.cache

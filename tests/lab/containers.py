@@ -46,8 +46,9 @@ def run(cloud: Cloud, *containers: dict[str, Any], **more: Any) -> str:
 
 def task(cloud: Cloud, arn: str) -> dict[str, Any]:
     """A task as DescribeTasks shows it."""
-    described: dict[str, Any] = cloud.ecs.describe_tasks(tasks=[arn])["tasks"][0]
-    return described
+    described: list[dict[str, Any]] = cloud.ecs.describe_tasks(tasks=[arn])["tasks"]
+    assert described, f"DescribeTasks does not know {arn}"
+    return described[0]
 
 
 def ended(cloud: Cloud, arn: str, seconds: float = 20) -> dict[str, Any]:
