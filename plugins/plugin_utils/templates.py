@@ -96,7 +96,7 @@ class Templates:
                     return first
                 finally:
                     self._expression = None
-            code = self._code(made, own, None)
+            code, _ = self._known[made]
             template = own.template_class.from_code(own, code, own.make_globals(None), None)
             return TemplateExpression(template, undefined_to_none)
 
@@ -127,8 +127,8 @@ class Templates:
                 if now[kind, name] != called:
                     self._known.pop(made, None)
 
-    def _code(self, made: Key, environment: Any, compile_one: Callable[[], Any] | None) -> Any:
-        if made not in self._known and compile_one:
+    def _code(self, made: Key, environment: Any, compile_one: Callable[[], Any]) -> Any:
+        if made not in self._known:
             code = compile_one()
             used = sorted({(kind, name) for kind, name in USED.findall(self._generated)})
             entry = (code, [(kind, name, _called(environment, kind, name)) for kind, name in used])
