@@ -86,14 +86,16 @@ class ActionModule(ActionBase):
         reads = read_from(recorded)
         named = {name: self._value(name, self._variables) for name in arguments["facts"]}
         facts = {name: value for name, value in named.items() if value is not None}
-        if why := not_comparable(reads) or self._ask(recorded, []):
+        unrecorded = self._ask(recorded, [])
+        if why := unrecorded or not_comparable(reads):
             pass
         elif self._task.check_mode:
             why = "A plan is not kept."
         else:
             told = self._told(arguments, facts, arguments["files"])
             kept.write(path, {"told": told, "facts": facts, "reads": once(reads)})
-        return {"msg": why}
+        nothing_written = all(answer is not None for *_, answer in reads)
+        return {"unchanged": not (unrecorded or self._task.check_mode) and nothing_written, "msg": why}
 
     def _ask(self, recorded: Path, reads: list[list[Any]]) -> str:
         """Ask what was asked, and who asks; return what AWS answers otherwise, or why that is not known."""

@@ -48,7 +48,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
             # Ansible's own parts that it names may not be there.
             from ..plugin_utils import templates  # noqa: PLC0415
 
-            self._templates = templates.Templates(Path(folder, "templates"))
+            self._templates = templates.of(Path(folder))
             self._templates.use()
         except (ImportError, AttributeError) as error:
             self._display.warning(f"Templates are compiled by each task for itself: {error}")

@@ -10,6 +10,7 @@ import hashlib
 import json
 import tempfile
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import IO, Any, Protocol
@@ -19,6 +20,8 @@ from .faults import Fault, Faults
 from .own_engine import EngineError, registry_host
 
 LOG_LINES = 20
+#: How many images are asked for at a time.
+AT_ONCE = 8
 #: Shorter values stand in logs as ordinary words and numbers.
 SHORTEST_HIDDEN = 4
 
@@ -99,15 +102,21 @@ def plan(images: Mapping[str, Mapping[str, Any]], settings: Settings, engine: Im
 
     Raises Faults with all that is wrong.
     """
-    planned, faults = [], []
-    for service, wanted in sorted(images.items()):
-        try:
-            if wanted.get("build"):
-                planned.append(_plan_build(service, wanted["build"], settings, engine))
-            else:
-                planned.append(_plan_named(service, wanted["image"], settings, engine))
-        except Faults as found:
-            faults += [fault for fault in found.faults if fault not in faults]
+
+    def planned_one(service: str) -> Image:
+        wanted = images[service]
+        if wanted.get("build"):
+            return _plan_build(service, wanted["build"], settings, engine)
+        return _plan_named(service, wanted["image"], settings, engine)
+
+    planned: list[Image] = []
+    faults: list[Fault] = []
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        for asked in [pool.submit(planned_one, service) for service in sorted(images)]:
+            try:
+                planned.append(asked.result())
+            except Faults as found:
+                faults += [fault for fault in found.faults if fault not in faults]
     if faults:
         raise Faults(faults)
     return planned

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mypy_boto3_ecr import ECRClient
+
+#: How many repositories are read at a time.
+AT_ONCE = 8
 
 
 @dataclass(frozen=True)
@@ -127,8 +131,10 @@ class Repositories:
 def converge(repositories: Repositories, wanted: Iterable[Repository], *, check_mode: bool) -> dict[str, Any]:
     """Make the repositories as wanted; give changed, their names and the diff."""
     before, after, differing = [], [], []
-    for repository in wanted:
-        actual = repositories.actual(repository.name)
+    wanted = [*wanted]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        found = [*pool.map(repositories.actual, [repository.name for repository in wanted])]
+    for repository, actual in zip(wanted, found, strict=True):
         goal = _merged(repository, actual)
         before += [actual.shown()] if actual else []
         after.append(goal.shown())

@@ -106,8 +106,11 @@ EXAMPLES = r"""
 
 RETURN = r"""
 unchanged:
-  description: Whether the roles would find everything as it was, and change nothing. Then O(facts) are set.
-  returned: when O(state=compared)
+  description:
+    - With O(state=compared), whether the roles would find everything as it was, and change nothing. Then
+      O(facts) are set.
+    - With O(state=kept), whether they have changed nothing, by all that they asked of AWS; false in a plan.
+  returned: always
   type: bool
 recorded:
   description: The file in which roles are to record; empty where they are passed over or cannot record.

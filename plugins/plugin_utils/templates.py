@@ -11,6 +11,7 @@ want to be called, given the versions of Ansible, Jinja and Python.
 from __future__ import annotations
 
 import contextlib
+import functools
 import marshal
 import re
 import sys
@@ -49,6 +50,7 @@ class Templates:
         self._path = path
         self._kept = _read(path)
         self._known = dict(self._kept)
+        self._check(_jinja_bits.AnsibleEnvironment())
         # What any fork compiles, one write each.
         self._compiled = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115  # open until the end
         self._generated = ""
@@ -102,7 +104,6 @@ class Templates:
 
         environment._generate, environment.compile = generated, compiled
         environment.compile_expression = expression
-        self._check(_jinja_bits.AnsibleEnvironment())
 
     def keep(self) -> None:
         """Keep for the next run what this one has compiled."""
@@ -136,6 +137,16 @@ class Templates:
             with contextlib.suppress(OSError, ValueError):
                 self._compiled.write(marshal.dumps((made, entry)))
         return self._known[made][0]
+
+
+@functools.cache
+def of(folder: Path) -> Templates:
+    """Return what is known of templates, and kept in a folder: the same to whoever asks in this process.
+
+    Raises:
+        AttributeError: this Ansible is made otherwise.
+    """
+    return Templates(folder / "templates")
 
 
 def _plain(source: str) -> str:

@@ -6,7 +6,9 @@ The callback `warm_modules` is the setting that switches it, and says in docs wh
 from __future__ import annotations
 
 import contextlib
+import copy
 import functools
+import gc
 import importlib
 import os
 import shlex
@@ -35,6 +37,7 @@ from . import code, warm_client
 
 UTILITIES = Path(__file__).resolve().parent
 CALLBACK = "slipway.core.warm_modules"
+TEMPLATES = "slipway.core.compiled_templates"
 #: The variable that names the interpreter which asks the warm process.
 VARIABLE = "SLIPWAY_PYTHON"
 # A kernel reads this much of a script's first line.
@@ -66,11 +69,11 @@ def wanted() -> bool:
     return CALLBACK in constants.CALLBACKS_ENABLED and bool(_option("enabled"))
 
 
-def _option(name: str) -> Any:
-    """Return an option of the callback."""
+def _option(name: str, callback: str = CALLBACK) -> Any:
+    """Return an option of a callback."""
     # Loaded, its options are known.
-    callback = callback_loader.get(CALLBACK, class_only=True)._load_name
-    return constants.config.get_config_value(name, plugin_type="callback", plugin_name=callback)
+    loaded = callback_loader.get(callback, class_only=True)._load_name
+    return constants.config.get_config_value(name, plugin_type="callback", plugin_name=loaded)
 
 
 def start() -> Path:
@@ -210,11 +213,15 @@ def load_meanwhile() -> None:
         callback_loader.get(callback, class_only=True)
     importlib.import_module("ansible.executor.process.worker")
     load_ahead()
+    gc.collect()
+    gc.freeze()
 
 
 @functools.cache
 def load_ahead() -> None:
     """Load, once, what each task would otherwise load for itself, in its own fork of Ansible."""
+    _copy_words_as_they_are()
+    _look_templates_up()
     # Whichever is asked for, the loader goes through them all, and keeps what it has read.
     with contextlib.suppress(KeyError):
         filter_loader.get_with_context("slipway.core.any")
@@ -227,3 +234,23 @@ def load_ahead() -> None:
         results = importlib.import_module("ansible._internal._task").UnifiedTaskResult
         for source_is_module in (False, True):
             results.get_result_key_to_resolved_field_mapping(source_is_module=source_is_module)
+
+
+def _copy_words_as_they_are() -> None:
+    """Have copies of what is read share its words and numbers, which Ansible tags, and nothing changes.
+
+    Ansible copies all that a role says, deeply, for each play that names the role.
+    """
+    # Ansible's own. Without them, nothing but time is lost.
+    with contextlib.suppress(ImportError, AttributeError):
+        tags = importlib.import_module("ansible.module_utils._internal._datatag")
+        for name in ("_AnsibleTaggedStr", "_AnsibleTaggedInt", "_AnsibleTaggedFloat"):
+            copy._deepcopy_dispatch[getattr(tags, name)] = copy._deepcopy_atomic  # type: ignore[attr-defined]
+
+
+def _look_templates_up() -> None:
+    """Read what was compiled of templates, where the callback `compiled_templates` is in use."""
+    if TEMPLATES in constants.CALLBACKS_ENABLED and (folder := _option("folder", TEMPLATES)):
+        # The callback says what is wrong with it.
+        with contextlib.suppress(ImportError, AttributeError):
+            importlib.import_module("..templates", __name__).of(Path(folder))
