@@ -19,7 +19,7 @@ from ..plugin_utils import code
 
 #: What is kept.
 NAMES = {"question", "answer", "told", "salt", "result"}
-OWN = ("kept_in", "seen")
+OWN = ("kept_in", "seen", "rendered")
 #: What names a release and lets it pull, and is never compared.
 NOT_COMPARED = ("release", "base", "registry_auth")
 #: What it costs to try a value for a secret; 2 MiB and some milliseconds.
@@ -35,6 +35,7 @@ class ActionModule(ActionBase):
         """Pass the host over or run the module there."""
         super().run(tmp, task_vars)
         arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
+        arguments |= self._task.args.get("rendered") or {}
         path = self._task.args.get("kept_in")
         if not path or arguments.get("state", "present") != "present":
             return self._run(arguments, task_vars)

@@ -311,6 +311,12 @@ options:
     description: How many images of each repository in use stay on the host.
     type: int
     default: 3
+  rendered:
+    description:
+      - O(containers), O(secrets) and O(routes) in one, as P(slipway.core.host_containers#filter) gives them.
+      - What renders them is templated once instead of three times.
+    type: dict
+    default: {}
   kept_in:
     description:
       - Where to keep, when nothing differs, what there is on the host and what it is to be, a file on the

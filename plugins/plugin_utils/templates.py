@@ -22,7 +22,7 @@ from types import CodeType
 from typing import Any
 
 import jinja2
-from ansible._internal._templating import _jinja_bits
+from ansible._internal._templating import _jinja_bits, _jinja_plugins
 from ansible.release import __version__
 from jinja2.environment import TemplateExpression
 from jinja2.utils import _PassArg
@@ -50,7 +50,12 @@ class Templates:
         self._path = path
         self._kept = _read(path)
         self._known = dict(self._kept)
-        self._check(_jinja_bits.AnsibleEnvironment())
+        environment: Any = _jinja_bits.AnsibleEnvironment()
+        self._check(environment)
+        #: The filters and tests that this has looked up, by name, as Ansible calls them.
+        self._found = {
+            each._plugin_loader.type: each._wrapped_funcs for each in (environment.filters, environment.tests)
+        }
         # What any fork compiles, one write each.
         self._compiled = tempfile.TemporaryFile("a+b", buffering=0)  # noqa: SIM115  # open until the end
         self._generated = ""
@@ -104,6 +109,15 @@ class Templates:
 
         environment._generate, environment.compile = generated, compiled
         environment.compile_expression = expression
+        # Each fork would look them up, which takes it longer than what they are called for.
+        plugins = _jinja_plugins.JinjaPluginIntercept
+        begin = plugins.__init__
+
+        def begun(own: Any, builtins: Any, loader: Any) -> None:
+            begin(own, builtins, loader)
+            own._wrapped_funcs.update(self._found.get(loader.type, {}))
+
+        plugins.__init__ = begun
 
     def keep(self) -> None:
         """Keep for the next run what this one has compiled."""
