@@ -160,7 +160,7 @@ def test_a_release_passes_over_hosts_where_nothing_differs_and_mends_those_where
         return str(container["Name"]).strip("/")
 
     settle(released, shop, hosts)
-    (ROOT / ".cache/reads/shop-e2e.json").unlink()
+    (ROOT / ".cache/reads/shop-e2e.json").unlink(missing_ok=True)
     assert released(shop) == (hosts, {}), "provisioning has gone the whole way and changed nothing"
     shop.on_hosts(f"docker stop {name_on(first)}", first)
     assert released(shop)[1] == {first: 1}
