@@ -20,6 +20,8 @@ from ..plugin_utils import code
 #: What is kept.
 NAMES = {"question", "answer", "told", "salt", "result"}
 OWN = ("kept_in", "seen", "rendered")
+#: What the module is told by one of them.
+RENDERED = ("containers", "secrets", "routes")
 #: What names a release and lets it pull, and is never compared.
 NOT_COMPARED = ("release", "base", "registry_auth")
 #: What it costs to try a value for a secret; 2 MiB and some milliseconds.
@@ -35,7 +37,8 @@ class ActionModule(ActionBase):
         """Pass the host over or run the module there."""
         super().run(tmp, task_vars)
         arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
-        arguments |= self._task.args.get("rendered") or {}
+        if rendered := self._task.args.get("rendered"):
+            arguments |= {name: rendered[name] for name in RENDERED}
         path = self._task.args.get("kept_in")
         if not path or arguments.get("state", "present") != "present":
             return self._run(arguments, task_vars)

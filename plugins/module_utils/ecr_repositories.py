@@ -59,12 +59,14 @@ class Repositories:
 
     def __init__(self, client: ECRClient) -> None:
         self._client = client
+        # A client makes them when they are first asked for, and two threads would make two of each.
+        self._errors = client.exceptions
 
     def actual(self, name: str) -> Repository | None:
         """Read a repository; None where there is none."""
         try:
             (found,) = self._client.describe_repositories(repositoryNames=[name])["repositories"]
-        except self._client.exceptions.RepositoryNotFoundException:
+        except self._errors.RepositoryNotFoundException:
             return None
         arn = found["repositoryArn"]
         tags = self._client.list_tags_for_resource(resourceArn=arn)["tags"]
@@ -98,7 +100,7 @@ class Repositories:
                 imageScanningConfiguration={"scanOnPush": wanted.scan_on_push},
                 tags=[{"Key": key, "Value": value} for key, value in sorted(wanted.tags.items())],
             )
-        except self._client.exceptions.RepositoryAlreadyExistsException:
+        except self._errors.RepositoryAlreadyExistsException:
             return False
         return True
 
@@ -122,7 +124,7 @@ class Repositories:
     def _lifecycle(self, name: str) -> dict[str, Any] | None:
         try:
             text = self._client.get_lifecycle_policy(repositoryName=name)["lifecyclePolicyText"]
-        except self._client.exceptions.LifecyclePolicyNotFoundException:
+        except self._errors.LifecyclePolicyNotFoundException:
             return None
         policy: dict[str, Any] = json.loads(text)
         return policy

@@ -314,7 +314,7 @@ options:
   rendered:
     description:
       - O(containers), O(secrets) and O(routes) in one, as P(slipway.core.host_containers#filter) gives them.
-      - What renders them is templated once instead of three times.
+      - It goes before them. What renders them is templated once instead of three times.
     type: dict
     default: {}
   kept_in:
@@ -464,6 +464,8 @@ failure:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=host_options.ARGUMENT_SPEC, supports_check_mode=True)
+    if module.params["rendered"]:
+        module.fail_json(msg="Only the action knows what is rendered: call host_release as a task of its own")
     host = Host()
     try:
         outcome = _run(module, host)

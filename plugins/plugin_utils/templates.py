@@ -29,7 +29,8 @@ from jinja2.utils import _PassArg
 
 from ..module_utils import kept
 
-VERSIONS = [__version__, jinja2.__version__, sys.version]
+#: Of what decides what is compiled; the first is that of the entries below.
+VERSIONS = [1, __version__, jinja2.__version__, sys.version]
 #: How a template's code looks up what it uses.
 USED = re.compile(r"environment\.(filters|tests)\['([^']+)'\]")
 #: Beyond so many it is begun anew: a template may hold what is another in each run.

@@ -245,12 +245,12 @@ def _copy_words_as_they_are() -> None:
     with contextlib.suppress(ImportError, AttributeError):
         tags = importlib.import_module("ansible.module_utils._internal._datatag")
         for name in ("_AnsibleTaggedStr", "_AnsibleTaggedInt", "_AnsibleTaggedFloat"):
-            copy._deepcopy_dispatch[getattr(tags, name)] = copy._deepcopy_atomic  # type: ignore[attr-defined]
+            copy._deepcopy_dispatch[getattr(tags, name)] = lambda word, _: word  # type: ignore[attr-defined]
 
 
 def _look_templates_up() -> None:
     """Read what was compiled of templates, where the callback `compiled_templates` is in use."""
-    if TEMPLATES in constants.CALLBACKS_ENABLED and (folder := _option("folder", TEMPLATES)):
-        # The callback says what is wrong with it.
-        with contextlib.suppress(ImportError, AttributeError):
+    # Whatever is wrong with it, the callback says.
+    with contextlib.suppress(Exception):
+        if TEMPLATES in constants.CALLBACKS_ENABLED and (folder := _option("folder", TEMPLATES)):
             importlib.import_module("..templates", __name__).of(Path(folder))

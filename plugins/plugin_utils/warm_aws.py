@@ -44,6 +44,14 @@ SECRET = (
     "GetParametersByPath",
     "GetSecretValue",
 )
+#: By these botocore finds out as whom to ask, for a profile with a role or a single sign-on. No role does.
+CREDENTIALS = (
+    "AssumeRole",
+    "AssumeRoleWithSAML",
+    "AssumeRoleWithWebIdentity",
+    "CreateToken",
+    "GetRoleCredentials",
+)
 #: What answers tell that changes by itself, and that no role looks at.
 PASSING = {
     "DescribeAlarms": (
@@ -254,6 +262,8 @@ def record_reads() -> None:
     call = botocore.client.BaseClient._make_api_call  # type: ignore[attr-defined]
 
     def recorded(client: Any, operation: str, parameters: dict[str, Any]) -> Any:
+        if operation in CREDENTIALS:
+            return call(client, operation, parameters)
         read = operation.startswith(READING) and operation not in SECRET
         digest = None
         try:

@@ -228,6 +228,18 @@ def test_reads_are_recorded_with_what_stands_for_the_answer(play: Play) -> None:
     assert missing == "NoSuchEntity"
 
 
+def test_as_whom_is_asked_is_not_recorded(play: Play) -> None:
+    until = "2026-01-01T00:00:00Z"
+    key = {"AccessKeyId": "a" * 16, "SecretAccessKey": "hush", "SessionToken": "hush", "Expiration": until}
+    role = {"RoleArn": "r" * 20, "RoleSessionName": "s2"}
+    questions = [
+        ["sts", "assume_role", role, {"Credentials": key}],
+        ["sts", "get_caller_identity", {}, {"Account": "1"}],
+    ]
+    assert play.run(asks(play, *questions)).returncode == 0
+    assert [read[1] for read in recorded(play)] == ["GetCallerIdentity"]
+
+
 def test_of_writes_and_secrets_nothing_is_recorded_but_that_they_were(play: Play) -> None:
     questions = [
         ["secretsmanager", "get_secret_value", {"SecretId": "x"}, {"SecretString": "hush"}],

@@ -19,8 +19,10 @@ WANTED = {
     "base": "0",
     "containers": [{"service": "web", "image": "web@sha256:1"}],
     "secrets": {"web": {"PASSWORD": "hush-hush"}},
+    "routes": [],
     "registry_auth": {"registry": {"username": "AWS", "password": "of-today"}},
 }
+RENDERED = {name: WANTED[name] for name in ("containers", "secrets", "routes")}
 FOUND = {"question": {"app": "goals", "checks": []}, "answer": "all well"}
 UNCHANGED = {"changed": False, "services": {"web": {"changed": False}}, "found": FOUND}
 
@@ -36,6 +38,7 @@ class Host(ActionModule):
     def _execute_module(self, module_args: dict[str, Any], **_: Any) -> dict[str, Any]:
         assert "kept_in" not in module_args
         assert "seen" not in module_args
+        assert "rendered" not in module_args
         self.runs += 1
         # As Ansible does.
         module_args["_ansible_check_mode"] = False
@@ -68,11 +71,19 @@ def test_what_is_as_it_was_left_is_passed_over(host: Host) -> None:
     assert passed == {"changed": False, "services": {"web": {"changed": False}}, "passed_over": True}
 
 
+def test_what_is_rendered_in_one_is_the_same_as_its_parts(host: Host) -> None:
+    host.release(rendered=RENDERED, containers=[], secrets={})
+    assert host.runs == 1
+
+
 @pytest.mark.parametrize(
     "changes",
     [
         {"containers": [{"service": "web", "image": "web@sha256:2"}]},
         {"secrets": {"web": {"PASSWORD": "another"}}},
+        {"rendered": {**RENDERED, "containers": [{"service": "web", "image": "web@sha256:2"}]}},
+        {"rendered": {**RENDERED, "secrets": {"web": {"PASSWORD": "another"}}}},
+        {"rendered": {**RENDERED, "routes": [{"service": "web", "path": "/"}]}},
         {"drain_timeout": 3},
         {"seen": "all other"},
         {"seen": ""},
