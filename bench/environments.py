@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import subprocess
+import sys
 import tempfile
 import urllib.request
 import uuid
@@ -38,6 +39,9 @@ APP = ROOT / "tests/e2e/app"
 NODE_IMAGE = "slipway-lab/node:24"
 APP_PORT = 8000
 
+#: What limits how many hosts there can be: systemd, and what it starts, hold so many in each of them.
+WATCHERS, WATCHERS_OF_A_HOST = Path("/proc/sys/fs/inotify/max_user_instances"), 6
+
 _STARTED = uuid.uuid4().hex[:6]
 _numbers = itertools.count(1)
 
@@ -58,6 +62,15 @@ def environment(app: str, **variables: Any) -> Iterator[Environment]:
         made = Environment(Path(folder), app=app, name="bench", variables=described)
         stack.callback(made.destroy)
         yield made
+
+
+def see_room_for(hosts: int) -> None:
+    """End the benchmark where this machine lets fewer hosts run than it asks for: systemd would not start."""
+    if hosts * WATCHERS_OF_A_HOST > int(WATCHERS.read_text()):
+        sys.exit(
+            f"{hosts} hosts need more of inotify than this machine allows ({WATCHERS}).\n"
+            f"Raise it: sysctl -w fs.inotify.max_user_instances={hosts * WATCHERS_OF_A_HOST}"
+        )
 
 
 def describe(environment: Environment, **variables: Any) -> None:

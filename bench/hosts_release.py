@@ -31,6 +31,7 @@ from bench.environments import (
     next_version,
     push,
     repository,
+    see_room_for,
 )
 from bench.harness import Benchmark, Contender, Sizes, Target, main
 from tests.e2e.environment import RELEASE_ALONE, Environment, Run
@@ -164,6 +165,7 @@ class Releases:
 
 def sizes(counts: Sequence[int]) -> Sizes:
     """Yield the contenders for each number of hosts, in one environment that grows."""
+    see_room_for(max(counts))
     with (
         tempfile.TemporaryDirectory() as folder,
         repository(KAMAL),

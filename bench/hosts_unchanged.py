@@ -25,6 +25,7 @@ from bench.environments import (
     describe,
     environment,
     fresh_connections,
+    see_room_for,
     unchanged,
 )
 from bench.harness import Benchmark, Contender, Sizes, Target, main
@@ -160,6 +161,7 @@ def contenders(environment: Environment, folder: Path, count: int) -> list[Conte
 
 def sizes(counts: Sequence[int]) -> Sizes:
     """Yield the contenders for each number of hosts, in one environment that grows."""
+    see_room_for(max(counts))
     with (
         tempfile.TemporaryDirectory() as folder,
         environment(APP, deploy_target="ec2", load_balancer_enabled=False, release_batch="100%") as made,
