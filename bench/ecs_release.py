@@ -41,6 +41,8 @@ BENCHMARK = Benchmark(
     ),
 )
 APP = "ecs-new"
+#: Of more services, ecs-deploy would tell nothing but that it takes one after the other.
+MOST_IN_TURN = 10
 
 
 class Releases:
@@ -95,12 +97,13 @@ class Releases:
         def describing(names: Sequence[str]) -> Callable[[], None]:
             return lambda: self.describe(names)
 
-        return [
+        several = [
             Contender("slipway", self.environment.deploy, self.released, describing(self.names)),
             Contender(ONE, self.environment.deploy, self.released, describing(self.names[:1])),
             Contender(PLATFORM, self.by_boto3, self.served, self.push),
-            Contender("ecs-deploy", self.by_ecs_deploy, self.served, self.push),
         ]
+        in_turn = Contender("ecs-deploy", self.by_ecs_deploy, self.served, self.push)
+        return [*several, in_turn] if len(self.names) <= MOST_IN_TURN else several
 
 
 def sizes(counts: Sequence[int]) -> Sizes:

@@ -19,5 +19,5 @@ class FilterModule:
             hosts.missing_hosts,
             hosts.surplus_hosts,
             hosts.resized_hosts,
-            hosts.host_addresses,
+            hosts.ssh_waits,
         )
