@@ -19,5 +19,5 @@ class FilterModule:
             hosts.missing_hosts,
             hosts.surplus_hosts,
             hosts.resized_hosts,
-            hosts.ssh_waits,
+            hosts.host_addresses,
         )

@@ -90,18 +90,13 @@ def resized_hosts(instances: Iterable[Mapping[str, Any]], name: str, instance_ty
     ]
 
 
-def ssh_waits(instances: Iterable[Mapping[str, Any]]) -> dict[str, dict[str, str]]:
-    """For each running instance, by name, the address that ssh reaches, and what to say where it does not.
-
-    Both are options of ``ansible.builtin.wait_for``.
-    """
-    waits = {}
-    for instance in instances:
-        address = instance.get("public_ip_address") or instance["private_ip_address"]
-        waits[instance["tags"]["Name"]] = {
-            "host": address,
-            "msg": f"{instance['instance_id']} does not answer on port 22 of {address}. Look at: "
-            "ssh_allowed_cidrs (is the address of this machine in it?), and the instance's console "
-            f"(aws ec2 get-console-output --instance-id {instance['instance_id']}).",
+def host_addresses(instances: Iterable[Mapping[str, Any]]) -> list[dict[str, str]]:
+    """Name, id and the address that ssh reaches, of instances that run."""
+    return [
+        {
+            "name": instance["tags"]["Name"],
+            "id": instance["instance_id"],
+            "address": instance.get("public_ip_address") or instance["private_ip_address"],
         }
-    return waits
+        for instance in instances
+    ]

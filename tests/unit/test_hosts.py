@@ -83,9 +83,7 @@ def test_addresses_are_public_ones_where_there_are() -> None:
         instance("a-1", public_ip_address="203.0.113.7", private_ip_address="10.0.0.1"),
         instance("a-2", private_ip_address="10.0.0.2"),
     ]
-    waits = hosts.ssh_waits(found)
-    assert {name: wait["host"] for name, wait in waits.items()} == {"a-1": "203.0.113.7", "a-2": "10.0.0.2"}
-    assert "port 22 of 203.0.113.7. Look at: ssh_allowed_cidrs" in waits["a-1"]["msg"]
+    assert [host["address"] for host in hosts.host_addresses(found)] == ["203.0.113.7", "10.0.0.2"]
 
 
 def test_filters_bear_the_functions_names() -> None:
@@ -94,5 +92,5 @@ def test_filters_bear_the_functions_names() -> None:
         "missing_hosts",
         "surplus_hosts",
         "resized_hosts",
-        "ssh_waits",
+        "host_addresses",
     }
