@@ -37,6 +37,8 @@ from bench.harness import Benchmark, Contender, Sizes, Target, main
 from tests.e2e.environment import RELEASE_ALONE, Environment, Run
 from tests.faults.world import serving_at
 
+#: As the others do, without the first host alone before them.
+AT_ONCE = "slipway, all at once"
 BENCHMARK = Benchmark(
     name="hosts_release",
     title="A new version on hosts",
@@ -44,7 +46,11 @@ BENCHMARK = Benchmark(
     sizes=(1, 10),
     option="hosts",
     floor="ssh",
-    targets=(Target("slipway", "kamal"), Target("slipway", "ssh", factor=4)),
+    targets=(
+        Target("slipway", "kamal"),
+        Target(AT_ONCE, "kamal", at=10, other_at=10),
+        Target("slipway", "ssh", factor=4),
+    ),
 )
 APP = "ec2-new"
 KAMAL = "ec2-new-kamal"
@@ -96,9 +102,13 @@ class Releases:
         describe(self.environment, app_services=services(image(self.version)))
         self.environment.run("ansible-playbook", "playbooks/images.yml").succeeded()
 
-    def by_slipway(self) -> Run:
+    def by_slipway(self, *arguments: str) -> Run:
         """Release what is described, on connections of this run."""
-        return self.environment.deploy(*RELEASE_ALONE, **fresh_connections(self.environment))
+        return self.environment.deploy(*RELEASE_ALONE, *arguments, **fresh_connections(self.environment))
+
+    def at_once(self) -> Run:
+        """Release on all hosts at once."""
+        return self.by_slipway("-e", "release_first_alone=false")
 
     def served(self, run: Run) -> None:
         """See that the run released, and that each host serves the version through its proxy."""
@@ -156,8 +166,10 @@ class Releases:
         def serve(label: str) -> None:
             self.hosts.serve(label, self.version)
 
+        several = [Contender(AT_ONCE, self.at_once, self.served, self.describe)]
         return [
             Contender("slipway", self.by_slipway, self.served, self.describe),
+            *(several if len(self.hosts.addresses) > 1 else []),
             Contender("kamal", self.by_kamal, lambda _: serve(KAMAL_LABEL), self.push_for_kamal),
             Contender("ssh", self.by_ssh, lambda _: serve(SSH_LABEL), self.push_for_ssh),
         ]
@@ -170,7 +182,6 @@ def sizes(counts: Sequence[int]) -> Sizes:
         tempfile.TemporaryDirectory() as folder,
         repository(KAMAL),
         repository(SSH),
-        # The first host goes alone whatever it says; Kamal takes all at once as well.
         environment(APP, deploy_target="ec2", load_balancer_enabled=False, release_batch="100%") as made,
     ):
         for count in counts:

@@ -8,8 +8,7 @@ from __future__ import annotations
 import multiprocessing
 from collections.abc import Callable, Mapping
 from multiprocessing.connection import Connection, wait
-from multiprocessing.context import ForkProcess
-from typing import Any, cast
+from typing import Any
 
 from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
@@ -40,34 +39,43 @@ class ActionModule(ActionBase):
         return several.together(called(call, [*calls], at_once))
 
 
-def called(call: Callable[[str], dict[str, Any]], labels: list[str], at_once: int) -> list[dict[str, Any]]:
-    """Return the results of the calls, with their labels, in the order of these.
+class Fork:
+    """A call in a fork of its own, as Ansible makes each task: threads cannot load plugins beside each other.
 
-    Each call is made in a fork of its own, as Ansible makes each task: threads cannot load plugins beside
-    each other. A fork ends with its call, whatever becomes of this process.
+    It ends with its call, whatever becomes of this process.
     """
-    forks = multiprocessing.get_context("fork")
+
+    def __init__(self, call: Callable[[str], dict[str, Any]], label: str) -> None:
+        forks = multiprocessing.get_context("fork")
+        #: Ready when the call has ended.
+        self.heard, said = forks.Pipe(duplex=False)
+        self.label = label
+        self._process = forks.Process(target=_say, args=(said, call, label))
+        self._process.start()
+        said.close()
+
+    def result(self) -> dict[str, Any]:
+        """Wait for its end; return what the call returned, or how it failed."""
+        try:
+            result: dict[str, Any] = self.heard.recv()
+        except EOFError:
+            result = {"failed": True, "msg": "The process that called the module ended without a word"}
+        self._process.join()
+        return result
+
+
+def called(call: Callable[[str], dict[str, Any]], labels: list[str], at_once: int) -> list[dict[str, Any]]:
+    """Return the results of the calls, with their labels, in the order of these."""
     results: dict[str, dict[str, Any]] = {}
-    running: dict[Any, tuple[str, ForkProcess]] = {}
+    running: dict[Any, Fork] = {}
     waiting = list(reversed(labels))
     while waiting or running:
         while waiting and len(running) < at_once:
-            label = waiting.pop()
-            heard, said = forks.Pipe(duplex=False)
-            process = forks.Process(target=_say, args=(said, call, label))
-            process.start()
-            said.close()
-            running[heard] = (label, process)
-        for ended in cast("list[Connection]", wait([*running])):
-            label, process = running.pop(ended)
-            try:
-                results[label] = ended.recv()
-            except EOFError:
-                results[label] = {
-                    "failed": True,
-                    "msg": "The process that called the module ended without a word",
-                }
-            process.join()
+            fork = Fork(call, waiting.pop())
+            running[fork.heard] = fork
+        for heard in wait([*running]):
+            fork = running.pop(heard)
+            results[fork.label] = fork.result()
     return [{**results[label], "item": label} for label in labels]
 
 

@@ -26,7 +26,7 @@ READS = "SLIPWAY_READS"
 WARM = "SLIPWAY_PYTHON"
 #: What is kept.
 NAMES = {"told", "facts", "reads"}
-OWN = ("state", "path", "recorded", "roles", "inputs", "files", "facts")
+OWN = ("state", "path", "recorded", "roles", "inputs", "files", "facts", "seen")
 
 
 class ActionModule(ActionBase):
@@ -54,6 +54,7 @@ class ActionModule(ActionBase):
         """Return the spec of what this action is told beside what all of its kind are."""
         return {
             "recorded": {"type": "path"},
+            "seen": {"type": "dict", "default": {}},
             "files": {"type": "list", "elements": "str", "default": []},
             "facts": {"type": "list", "elements": "str", "default": []},
             # How AWS is reached.
@@ -64,6 +65,8 @@ class ActionModule(ActionBase):
         """Say whether all is as it was kept; where it is not, where to record what is asked from here on."""
         if WARM not in os.environ:
             return {"unchanged": False, "recorded": "", "msg": "There is no warm process to record."}
+        if seen := arguments.get("seen"):
+            return self._unchanged(seen["facts"]) if seen["unchanged"] else self._changed(seen["msg"])
         found = kept.read(path, NAMES)
         facts = found.get("facts", {})
         recorded = new_file()
@@ -74,7 +77,13 @@ class ActionModule(ActionBase):
         else:
             why = self._ask(recorded, found["reads"])
             if not why:
-                return {"unchanged": True, "recorded": "", "msg": "", "ansible_facts": facts}
+                return self._unchanged(facts)
+        return self._changed(why)
+
+    def _unchanged(self, facts: Mapping[str, Any]) -> dict[str, Any]:
+        return {"unchanged": True, "recorded": "", "msg": "", "ansible_facts": facts}
+
+    def _changed(self, why: str) -> dict[str, Any]:
         recorded = new_file()
         # By this one answer it is seen that what is asked is recorded.
         unrecorded = self._ask(recorded, [])

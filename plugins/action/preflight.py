@@ -20,6 +20,9 @@ from ..module_utils import preflight_options, preflight_specs
 from ..module_utils.faults import Fault
 from ..module_utils.preflight import references
 from ..module_utils.preflight_specs import Options, Specs
+from ..plugin_utils import held_locks
+from .at_once import Fork
+from .aws_reads import ActionModule as AwsReads
 
 #: The argument specs that describe an environment's variables, and the target that needs none of AWS's.
 ROLE, ENVIRONMENT, AWS_ENVIRONMENT, LOCAL = "preflight", "environment", "aws_environment", "dev"
@@ -29,6 +32,8 @@ CHECKED_ELSEWHERE = ("app_services", "database_service")
 HOSTS = "app_hosts"
 #: How the names begin of what is known of a host only when it is there, or has been looked at.
 OF_HOSTS = ("ansible_", "ec2_", "hostvars")
+#: What is for the action alone, and the module that it calls beside its own.
+OWN, COMPARED = ("stack", "provision"), "slipway.core.aws_reads"
 NAME = re.compile(r"[A-Za-z_]\w*")
 
 
@@ -44,9 +49,32 @@ class ActionModule(ActionBase):
             return None
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
+        """Judge all, and meanwhile see what provisioning would find."""
+        self._variables = variables = task_vars or {}
+        arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
+        # What is seen holds as long as nobody else has the lock after this.
+        lease = held_locks.last(self._task.args.get("stack") or "")
+        provision = Fork(self._compare, "provision") if self._task.args.get("provision") else None
+        result = self._judge(arguments, variables)
+        seen = provision.result() if provision else {}
+        return {**result, "lease": lease, "provision": {} if seen.get("failed") else seen}
+
+    def _compare(self, _label: str) -> dict[str, Any]:
+        """See what provisioning would find; in a process of its own, whose task is another one."""
+        self._task.action, self._task.args = COMPARED, self._task.args["provision"]
+        compared = AwsReads(
+            self._task,
+            self._connection,
+            self._play_context,
+            self._loader,
+            self._templar,
+            self._shared_loader_obj,
+        ).run(None, self._variables)
+        # As facts, they would be believed at once.
+        return {**compared, "facts": compared.pop("ansible_facts", {})}
+
+    def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""
-        variables = task_vars or {}
-        arguments = self._task.args
         base = arguments["project_dir"]
         project = Path(arguments["spec"]).parents[3]
         specs = preflight_specs.load(project, project / preflight_specs.KEPT)
@@ -71,7 +99,7 @@ class ActionModule(ActionBase):
                 "defined": _defined(found.values, variables),
                 "known_faults": [fault.as_dict() for fault in found.faults],
             },
-            task_vars=task_vars,
+            task_vars=variables,
         )
         # It would hold every variable of the environment, keys to AWS among them.
         result.pop("invocation", None)

@@ -2,10 +2,11 @@
 
 import gc
 import os
+from typing import Any
 
 from ansible.plugins.callback import CallbackBase
 
-from ..plugin_utils import warm
+from ..plugin_utils import startup, warm
 
 DOCUMENTATION = """
 name: warm_modules
@@ -53,8 +54,9 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
     CALLBACK_TYPE = "aggregate"
     CALLBACK_NAME = "slipway.core.warm_modules"
 
-    def v2_playbook_on_start(self, playbook: object) -> None:
+    def v2_playbook_on_start(self, playbook: Any) -> None:
         """Offer the interpreter before the first task is run, and load what tasks would load."""
+        gc.enable()
         if not self.get_option("enabled"):
             os.environ.pop(warm.VARIABLE, None)
             return
@@ -63,7 +65,7 @@ class CallbackModule(CallbackBase):  # type: ignore[misc]
         except OSError as error:
             os.environ.pop(warm.VARIABLE, None)
             self._display.warning(f"The controller's modules run without a warm process: {error}")
-        warm.load_ahead()
+        startup.load_ahead()
+        startup.note_files(playbook._loader)
         # What no task frees: a collection in a fork of Ansible would copy all of it.
-        gc.collect()
         gc.freeze()

@@ -7,16 +7,20 @@ from __future__ import annotations
 
 import contextlib
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from ansible.errors import AnsibleParserError
-from ansible.plugins.inventory import BaseInventoryPlugin
+from ..plugin_utils import startup, warm
 
-from ..plugin_utils import warm
+# Of all that is Slipway's, Ansible loads this first: now is when its start can be shortened.
+startup.begin()
+
+from ansible.errors import AnsibleParserError  # noqa: E402
+from ansible.plugins.inventory import BaseInventoryPlugin  # noqa: E402
 
 DOCUMENTATION = """
 name: ec2_hosts
@@ -76,6 +80,7 @@ region: eu-central-1
 """
 
 PROGRAM = Path(__file__).resolve().parent.parent / "plugin_utils/ec2_instances.py"
+NAMED = re.compile(r"^plugin:\s*['\"]?slipway\.core\.ec2_hosts\b", re.MULTILINE)
 HOW = ("region", "profile", "endpoint_url", "access_key", "secret_key")
 
 
@@ -84,9 +89,17 @@ class InventoryModule(BaseInventoryPlugin):
 
     NAME = "slipway.core.ec2_hosts"
 
+    def __init__(self) -> None:
+        super().__init__()
+        warm.begin()
+
     def verify_file(self, path: str) -> bool:
-        """Whether a file may describe hosts to this plugin."""
-        return bool(super().verify_file(path)) and path.endswith((".yml", ".yaml"))
+        """Whether a file describes hosts to this plugin: it names it."""
+        return (
+            bool(super().verify_file(path))
+            and path.endswith((".yml", ".yaml"))
+            and NAMED.search(Path(path).read_text(encoding="utf-8")) is not None
+        )
 
     def parse(self, inventory: Any, loader: Any, path: str, cache: bool = True) -> None:
         """Ask AWS, and add what it knows."""
@@ -99,7 +112,7 @@ class InventoryModule(BaseInventoryPlugin):
         }
         question = {"tags": tags, **{name: self.get_option(name) for name in HOW}}
         group = inventory.add_group("app_hosts")
-        for name, variables in hosts_of(instances(question), self.get_option("address")):
+        for name, variables in hosts_of(instances(question, loader), self.get_option("address")):
             inventory.add_host(name, group=group)
             for variable, value in variables.items():
                 inventory.set_variable(name, variable, value)
@@ -124,27 +137,29 @@ def hosts_of(found: Iterable[Mapping[str, Any]], address: str) -> Iterable[tuple
         )
 
 
-def instances(question: Mapping[str, Any]) -> list[dict[str, Any]]:
+def instances(question: Mapping[str, Any], loader: Any) -> list[dict[str, Any]]:
     """Return the running instances: id, name, public and private address.
+
+    :param loader: Ansible's DataLoader
 
     Raises:
         AnsibleParserError: AWS cannot be asked.
     """
     program = PROGRAM.read_bytes() + f"\nmain({json.dumps(question)!r})\n".encode()
-    code, output, errors = _answer(program)
+    code, output, errors = _answer(program, loader)
     if code:
         raise AnsibleParserError(errors.decode(errors="replace").strip())
     found: list[dict[str, Any]] = json.loads(output)
     return found
 
 
-def _answer(program: bytes) -> tuple[int, bytes, bytes]:
+def _answer(program: bytes, loader: Any) -> tuple[int, bytes, bytes]:
     if warm.wanted():
         # What goes wrong with it, the callback says when the playbook starts.
         with contextlib.suppress(OSError):
             warm.start()
             call = warm.Call(program)
-            warm.load_meanwhile()
+            startup.load_meanwhile(loader)
             if (answer := call.result()) is not None:
                 return answer
     done = subprocess.run([sys.executable, "-"], input=program, capture_output=True, check=False)

@@ -46,9 +46,12 @@ def aws_name(name: str, limit: int = 32) -> str:
     return f"{name[: limit - 9].rstrip('-')}-{digest}"
 
 
-def images_wanted(services: Services) -> dict[str, dict[str, Any]]:
-    """Give, for each container, what the app_images module builds or names: {build: {..}} or {image: ..}."""
-    return {
+def images_wanted(services: Services, named: Mapping[str, str] | None = None) -> dict[str, dict[str, Any]]:
+    """Give, for each container, what the app_images module builds or names: {build: {..}} or {image: ..}.
+
+    :param named: images beside those of containers, by name
+    """
+    return {name: {"image": image} for name, image in (named or {}).items()} | {
         each.name: {key: each.options[key] for key in ("build", "image") if each.options[key]}
         for each in containers(services)
     }

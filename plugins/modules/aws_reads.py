@@ -60,6 +60,12 @@ options:
     type: list
     elements: str
     default: []
+  seen:
+    description:
+      - With O(state=compared), what M(slipway.core.preflight) has seen by comparing, which is believed
+        and not asked again. Whoever gives it knows that nothing has changed since. Empty has AWS asked.
+    type: dict
+    default: {}
   reads:
     description: Set by the action; what to ask, each as service, operation and parameters.
     type: list

@@ -57,6 +57,16 @@ options:
     description: The hosts' instance type. Empty is not checked.
     type: str
     default: ""
+  stack:
+    description: The environment whose lock the run takes afterwards. It is for the action plugin.
+    type: str
+    default: ""
+  provision:
+    description:
+      - What M(slipway.core.aws_reads) is told of the roles of provisioning, and how AWS is reached. They are
+        then seen, meanwhile, to have nothing to do, or not. Empty asks nothing. It is for the action plugin.
+    type: dict
+    default: {}
   platform:
     description: Platform that images are built for. Empty is this machine's Docker Engine's.
     type: str
@@ -151,6 +161,18 @@ EXAMPLES = r"""
 """
 
 RETURN = r"""
+lease:
+  description: >-
+    The token of the lease that a run from here gave back last. Where it is that of the lease before this
+    run's, what was seen holds yet.
+  returned: success
+  type: str
+provision:
+  description: >-
+    What M(slipway.core.aws_reads) found for O(provision), with the facts that it would set as C(facts).
+    Empty where nothing was asked, or could be.
+  returned: success
+  type: dict
 msg:
   description: Everything that is wrong, numbered.
   returned: failure

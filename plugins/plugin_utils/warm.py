@@ -6,10 +6,7 @@ The callback `warm_modules` is the setting that switches it, and says in docs wh
 from __future__ import annotations
 
 import contextlib
-import copy
-import functools
 import gc
-import importlib
 import os
 import shlex
 import signal
@@ -19,61 +16,34 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from ansible import constants
-from ansible.plugins.loader import (
-    action_loader,
-    become_loader,
-    callback_loader,
-    connection_loader,
-    filter_loader,
-    lookup_loader,
-    shell_loader,
-    strategy_loader,
-)
 
-from . import code, warm_client
+from . import startup, warm_client
 
 UTILITIES = Path(__file__).resolve().parent
 CALLBACK = "slipway.core.warm_modules"
-TEMPLATES = "slipway.core.compiled_templates"
 #: The variable that names the interpreter which asks the warm process.
 VARIABLE = "SLIPWAY_PYTHON"
 # A kernel reads this much of a script's first line.
 SHEBANG_LIMIT = 255
-#: Whose modules this collection's roles call from the controller, and what they call beside modules.
-ACTIONS = (
-    "ansible.builtin.assert",
-    "ansible.builtin.debug",
-    "ansible.builtin.include_vars",
-    "ansible.builtin.normal",
-    "ansible.builtin.set_fact",
-    "ansible.builtin.validate_argument_spec",
-    "slipway.core.at_once",
-    "slipway.core.aws_reads",
-    "slipway.core.ecr_login",
-    "slipway.core.host_facts",
-    "slipway.core.host_reads",
-    "slipway.core.host_release",
-    "slipway.core.preflight",
-    "slipway.core.release_lock",
-    "slipway.core.secret_values",
-)
 
 _started: dict[int, Path] = {}
 
 
 def wanted() -> bool:
     """Whether the callback is in use and not switched off."""
-    return CALLBACK in constants.CALLBACKS_ENABLED and bool(_option("enabled"))
+    return CALLBACK in constants.CALLBACKS_ENABLED and bool(startup.option("enabled", CALLBACK))
 
 
-def _option(name: str, callback: str = CALLBACK) -> Any:
-    """Return an option of a callback."""
-    # Loaded, its options are known.
-    loaded = callback_loader.get(callback, class_only=True)._load_name
-    return constants.config.get_config_value(name, plugin_type="callback", plugin_name=loaded)
+def begin() -> None:
+    """Start the warm process, where it is wanted, before anything asks for it."""
+    if wanted():
+        # Until the playbook starts, hardly anything that is made is left.
+        gc.disable()
+        # What goes wrong with it, the callback says when the playbook starts.
+        with contextlib.suppress(OSError):
+            start()
 
 
 def start() -> Path:
@@ -92,20 +62,21 @@ def _start() -> Path:
     if sys.platform != "linux":
         raise OSError("it needs Linux")
     # Ansible removes its temporary folder, which is the user's alone, when the run ends.
-    folder = Path(tempfile.mkdtemp(prefix="warm-", dir=constants.DEFAULT_LOCAL_TMP))
-    interpreter = folder / "python"
+    place = Path(tempfile.mkdtemp(prefix="warm-", dir=constants.DEFAULT_LOCAL_TMP))
+    interpreter = place / "python"
     shebang = f"#!{sys.executable} -IS"
     if len(shebang) > SHEBANG_LIMIT:
         raise OSError(f"the path of {sys.executable} is too long")
     client = (UTILITIES / "warm_client.py").read_text()
-    for name, value in {"@FOLDER@": folder, "@PYTHON@": sys.executable}.items():
+    for name, value in {"@FOLDER@": place, "@PYTHON@": sys.executable}.items():
         client = client.replace(f'"{name}"', repr(str(value)))
     interpreter.write_text(f"{shebang}\n{client}")
     interpreter.chmod(0o700)
-    kept = [str(_option("folder"))] if _option("folder") else []
+    folder = startup.option("folder", CALLBACK)
+    kept = [str(folder)] if folder else []
     with socket.socket(socket.AF_UNIX) as listener:
         # An address holds 107 characters: the folder's own path may be longer.
-        opened = os.open(folder, os.O_PATH)
+        opened = os.open(place, os.O_PATH)
         listener.bind(f"/proc/self/fd/{opened}/socket")
         os.close(opened)
         listener.listen(128)
@@ -202,55 +173,3 @@ class Call:
         for stream in self._streams:
             os.close(stream)
         self._connection.close()
-
-
-def load_meanwhile() -> None:
-    """Load what Ansible would load before its first task, in a process that has nothing to do but wait."""
-    for loader in (connection_loader, shell_loader, become_loader):
-        list(loader.all(class_only=True))
-    strategy_loader.get(constants.DEFAULT_STRATEGY, class_only=True)
-    for callback in constants.CALLBACKS_ENABLED:
-        callback_loader.get(callback, class_only=True)
-    importlib.import_module("ansible.executor.process.worker")
-    load_ahead()
-    gc.collect()
-    gc.freeze()
-
-
-@functools.cache
-def load_ahead() -> None:
-    """Load, once, what each task would otherwise load for itself, in its own fork of Ansible."""
-    _copy_words_as_they_are()
-    _look_templates_up()
-    # Whichever is asked for, the loader goes through them all, and keeps what it has read.
-    with contextlib.suppress(KeyError):
-        filter_loader.get_with_context("slipway.core.any")
-    for action in ACTIONS:
-        action_loader.get(action, class_only=True)
-    code.note()
-    lookup_loader.get("ansible.builtin.env", class_only=True)
-    # Ansible's own, which it works out once for each process. Without it, nothing but time is lost.
-    with contextlib.suppress(ImportError, AttributeError, TypeError):
-        results = importlib.import_module("ansible._internal._task").UnifiedTaskResult
-        for source_is_module in (False, True):
-            results.get_result_key_to_resolved_field_mapping(source_is_module=source_is_module)
-
-
-def _copy_words_as_they_are() -> None:
-    """Have copies of what is read share its words and numbers, which Ansible tags, and nothing changes.
-
-    Ansible copies all that a role says, deeply, for each play that names the role.
-    """
-    # Ansible's own. Without them, nothing but time is lost.
-    with contextlib.suppress(ImportError, AttributeError):
-        tags = importlib.import_module("ansible.module_utils._internal._datatag")
-        for name in ("_AnsibleTaggedStr", "_AnsibleTaggedInt", "_AnsibleTaggedFloat"):
-            copy._deepcopy_dispatch[getattr(tags, name)] = lambda word, _: word  # type: ignore[attr-defined]
-
-
-def _look_templates_up() -> None:
-    """Read what was compiled of templates, where the callback `compiled_templates` is in use."""
-    # Whatever is wrong with it, the callback says.
-    with contextlib.suppress(Exception):
-        if TEMPLATES in constants.CALLBACKS_ENABLED and (folder := _option("folder", TEMPLATES)):
-            importlib.import_module("..templates", __name__).of(Path(folder))

@@ -19,20 +19,20 @@ from pathlib import Path
 from types import CodeType
 from typing import Any
 
-import ansible.module_utils._internal._ansiballz._loader
-import ansible.module_utils.basic  # noqa: F401
 import boto3
 import botocore.client
 import botocore.exceptions
 import botocore.hooks
 import botocore.loaders
 import botocore.session
+from botocore_files import KeptFiles  # type: ignore[import-not-found]  # beside this file
 
 #: Which services nearly every run talks to. Models of others are read when a module asks for them.
 SERVICES = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "s3", "sts")
 #: The variable of a module's environment that names a file for what it asks of AWS.
 READS = "SLIPWAY_READS"
-#: What modules import beside their own archives.
+#: What modules import: of Ansible, which is in their archives too, and beside these.
+OF_ANSIBLE = ("ansible.module_utils._internal._ansiballz._loader", "ansible.module_utils.basic")
 PACKAGES = ("packaging.version", "docker", "docker.errors")
 #: How the names of operations begin that change nothing, and which of these tell a secret.
 READING = ("BatchGet", "Describe", "Get", "Head", "List", "Lookup", "Search", "Simulate")
@@ -148,8 +148,9 @@ class SharedCode:
 class SharedLoader(botocore.loaders.Loader):
     """One loader of service models for all sessions, that says what a fork had to read for itself."""
 
-    def __init__(self, say: Callable[[bytes], None]) -> None:
-        super().__init__()
+    def __init__(self, say: Callable[[bytes], None], folder: Path | None) -> None:
+        self._files = KeptFiles(folder)
+        super().__init__(file_loader=self._files)
         self._say = say
         self._read: set[str] = set()
 
@@ -158,6 +159,14 @@ class SharedLoader(botocore.loaders.Loader):
         if name not in self._read:
             self._say(name.encode())
         return super().load_data_with_path(name)
+
+    @botocore.loaders.instance_cache
+    def list_available_services(self, type_name: str) -> Any:
+        """List the services whose folders are there; botocore looks into some 400."""
+        paths: Iterable[str] = self._potential_locations()  # type: ignore[attr-defined]
+        folders = [[path, os.stat(path).st_mtime_ns] for path in paths]
+        stamp = [f"{type_name} {[path for path, _ in folders]}", folders]
+        return self._files.kept(stamp, lambda: super(SharedLoader, self).list_available_services(type_name))
 
     def learn(self, message: bytes) -> None:
         """Load a file for the forks to come."""
@@ -177,7 +186,7 @@ class Shared:
         # Each message arrives whole, from whichever fork.
         self.heard, self._said = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         self._said.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, self.LARGEST)
-        self.loader = SharedLoader(functools.partial(self._say, b"m"))
+        self.loader = SharedLoader(functools.partial(self._say, b"m"), folder)
         self.code = SharedCode(functools.partial(self._say, b"c"), folder)
         self._learn = {b"m": self.loader.learn, b"c": self.code.learn}
 
@@ -186,13 +195,10 @@ class Shared:
             self._said.send(part + message)
 
     def ahead(self) -> Iterator[bool]:
-        """Import what modules do, make a client of each service as they will, and yield after each part."""
-        for package in PACKAGES:
-            with contextlib.suppress(ImportError):
-                importlib.import_module(package)
-        self.code.recall()
-        gc.freeze()
-        yield True
+        """Make a client of each service as modules will, import what they do, and yield after each part.
+
+        The first is of EC2, for the inventory, which waits for it.
+        """
         # With a profile that is not there, no client can be made; modules say so.
         with contextlib.suppress(botocore.exceptions.BotoCoreError):
             session: Any = boto3.Session("none", "none", region_name="us-east-1")
@@ -200,6 +206,23 @@ class Shared:
                 session.client(service)
                 gc.freeze()
                 yield True
+                if service == SERVICES[0]:
+                    yield from self._import()
+
+    def _import(self) -> Iterator[bool]:
+        # At once: a module that found but a part of Ansible would not look for the rest in its archive.
+        for package in OF_ANSIBLE:
+            importlib.import_module(package)
+        for name, module in [*sys.modules.items()]:
+            if name.partition(".")[0] == "ansible" and hasattr(module, "__path__"):
+                module.__path__ = PayloadFirst(name, module.__path__)
+        self.code.recall()
+        yield True
+        for package in PACKAGES:
+            with contextlib.suppress(ImportError):
+                importlib.import_module(package)
+            gc.freeze()
+            yield True
 
     def learn(self) -> None:
         """Add what a fork says."""
@@ -213,9 +236,6 @@ def warm_up(folder: Path | None) -> Shared:
 
     :param folder: where compiled sources are kept from one run to the next, if anywhere
     """
-    for name, package in [*sys.modules.items()]:
-        if name.partition(".")[0] == "ansible" and hasattr(package, "__path__"):
-            package.__path__ = PayloadFirst(name, package.__path__)
     shared = Shared(folder)
     # As they are now: each session of boto3 adds its own to those of the loader that it is given.
     usual = [*shared.loader.search_paths]

@@ -108,6 +108,7 @@ class Server:
         aws = importlib.import_module("warm_aws")
         self._shared, self._begin = aws.warm_up(folder), aws.record_reads
         self._ahead = self._shared.ahead()
+        next(self._ahead, False)
         sys.path.pop()
         self._watch(self._shared.heard, self._shared.learn)
         self._watch(listener, self._accept)

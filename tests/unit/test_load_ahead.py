@@ -15,10 +15,10 @@ ROOT = Path(__file__).resolve().parents[2]
 PROGRAM = """
 import copy, json
 from ansible._internal._datatag._tags import Origin
-from plugins.plugin_utils import warm
+from plugins.plugin_utils import startup
 
 words = [[Origin(path="/a").tag(each) for each in ("word", 7, 0.5)], {Origin(path="/b").tag("name"): [1]}]
-warm.load_ahead()
+startup.begin()
 copied = copy.deepcopy(words)
 copied[0].append("more")
 copied[1]["name"].append(2)
@@ -27,6 +27,46 @@ print(json.dumps({
     "origin": Origin.get_tag(copied[0][0]).path,
     "before": words, "after": copied,
 }))
+"""
+
+# How often each is worked out: the routing of Ansible's own plugins, and a module of a group.
+SHORTENED = """
+import json, sys
+from pathlib import Path
+import ansible.utils.collection_loader._collection_finder as finder
+from ansible.errors import AnsibleParserError
+from ansible.playbook.base import Base
+from ansible.plugins.loader import init_plugin_loader
+from plugins.plugin_utils import startup
+
+read, resolve = [], []
+original, resolving = finder._meta_yml_to_dict, Base._resolve_action
+finder._meta_yml_to_dict = lambda text, name: read.append(name[0]) or original(text, name)
+Base._resolve_action = lambda own, name, must=True: resolve.append(name) or resolving(own, name, must)
+startup.keep_routing(Path(sys.argv[1]))
+startup.resolve_once()
+init_plugin_loader()
+names = ["slipway.core.alarms", "copy", "none.such.module"] * 2
+found = [Base()._resolve_action(name, False) for name in names]
+try:
+    for _ in range(2):
+        Base()._resolve_action("none.such.module")
+except AnsibleParserError as error:
+    said = error.message
+reads = read.count("ansible.builtin")
+print(json.dumps({"read": reads, "resolve": len(resolve), "found": found, "said": said}))
+"""
+
+# What a module of a collection says, of which Python keeps what it compiled.
+COMPILED = """
+import json
+from ansible.plugins.loader import init_plugin_loader
+from plugins.plugin_utils import startup
+
+startup.keep_code()
+init_plugin_loader()
+from ansible_collections.acme.tool.plugins.module_utils import word
+print(json.dumps(word.WORD))
 """
 
 # What is there for the next task's fork, before a template is used and at the end.
@@ -39,9 +79,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.loader import init_plugin_loader
 from ansible.template import Templar
 init_plugin_loader()
-from ansible_collections.slipway.core.plugins.plugin_utils import templates, warm
+from ansible_collections.slipway.core.plugins.plugin_utils import startup, templates
 
-warm.load_ahead()
+startup.load_ahead()
 read_ahead = templates.of.cache_info().currsize
 kept = templates.of(Path(os.environ["SLIPWAY_TEMPLATES_FOLDER"]))
 kept.use()
@@ -54,10 +94,10 @@ print(json.dumps({"read_ahead": read_ahead, "found": found, "answer": answer}))
 CALLBACKS = "slipway.core.warm_modules,slipway.core.compiled_templates"
 
 
-def loaded(program: str = PROGRAM, **environment: str) -> Any:
+def loaded(program: str = PROGRAM, *arguments: str, **environment: str) -> Any:
     """Return what the program found."""
     done = subprocess.run(
-        [sys.executable, "-c", program],
+        [sys.executable, "-c", program, *arguments],
         env={"PYTHONPATH": str(ROOT), "ANSIBLE_CALLBACKS_ENABLED": "", **environment},
         cwd=ROOT,
         capture_output=True,
@@ -74,6 +114,29 @@ def test_copies_share_words_and_numbers_and_nothing_that_changes() -> None:
     assert found["origin"] == "/a"
     assert found["before"] == [["word", 7, 0.5], {"name": [1]}]
     assert found["after"] == [["word", 7, 0.5, "more"], {"name": [1, 2]}]
+
+
+def test_routing_is_read_once_and_a_module_of_a_group_looked_up_once(tmp_path: Path) -> None:
+    kept = tmp_path / "routing"
+    first, second = (loaded(SHORTENED, str(kept)) for _ in range(2))
+    assert (first["read"], second["read"]) == (1, 0)
+    named = ["slipway.core.alarms", "ansible.builtin.copy", None]
+    assert first["found"] == second["found"] == named * 2
+    assert first["resolve"] == 4, "the one that has to be there is asked for anew"
+    assert "none.such.module" in first["said"]
+    for content in (b"", b"anything", marshal.dumps(("another digest", {}))):
+        kept.write_bytes(content)
+        assert loaded(SHORTENED, str(kept)) == first
+
+
+def test_code_of_a_collection_is_kept_beside_it_until_it_changes(tmp_path: Path) -> None:
+    folder = tmp_path / "ansible_collections/acme/tool/plugins/module_utils"
+    folder.mkdir(parents=True)
+    for word in ("one", "another"):
+        (folder / "word.py").write_text(f"WORD = {word!r}")
+        for _ in range(2):
+            assert loaded(COMPILED, ANSIBLE_COLLECTIONS_PATH=str(tmp_path)) == word
+        assert list(folder.glob("__pycache__/word.*.pyc"))
 
 
 def test_filters_of_templates_that_are_kept_are_looked_up_once(tmp_path: Path) -> None:
