@@ -6,6 +6,7 @@ work is known before the first build, and nothing is pushed when one build fails
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import tempfile
@@ -26,14 +27,18 @@ AT_ONCE = 8
 SHORTEST_HIDDEN = 4
 
 
-class ImageEngine(Protocol):
-    """What is needed of a Docker Engine; image_engine.Engine is the real one."""
+class ImageLookup(Protocol):
+    """What a plan asks."""
 
     def digest(self, reference: str) -> str | None:
         """Give the digest in the registry."""
 
     def local(self, reference: str) -> Mapping[str, Any] | None:
         """Give the local image."""
+
+
+class ImageEngine(ImageLookup, Protocol):
+    """What is needed of a Docker Engine; image_engine.Engine is the real one."""
 
     def build(
         self, archive: IO[bytes], options: Sequence[str], build_args: Mapping[str, str], timeout: int
@@ -97,7 +102,7 @@ class Image:
         }
 
 
-def plan(images: Mapping[str, Mapping[str, Any]], settings: Settings, engine: ImageEngine) -> list[Image]:
+def plan(images: Mapping[str, Mapping[str, Any]], settings: Settings, engine: ImageLookup) -> list[Image]:
     """Find out for every service what its image is called and whether the registry has it.
 
     Raises Faults with all that is wrong.
@@ -106,20 +111,28 @@ def plan(images: Mapping[str, Mapping[str, Any]], settings: Settings, engine: Im
     def planned_one(service: str) -> Image:
         wanted = images[service]
         if wanted.get("build"):
-            return _plan_build(service, wanted["build"], settings, engine)
-        return _plan_named(service, wanted["image"], settings, engine)
+            return _plan_build(service, wanted["build"], settings, asked)
+        return _plan_named(service, wanted["image"], settings, asked)
 
+    asked = _Asked(engine)
     planned: list[Image] = []
     faults: list[Fault] = []
     with ThreadPoolExecutor(AT_ONCE) as pool:
-        for asked in [pool.submit(planned_one, service) for service in sorted(images)]:
+        for found in [pool.submit(planned_one, service) for service in sorted(images)]:
             try:
-                planned.append(asked.result())
-            except Faults as found:
-                faults += [fault for fault in found.faults if fault not in faults]
+                planned.append(found.result())
+            except Faults as wrong:
+                faults += [fault for fault in wrong.faults if fault not in faults]
     if faults:
         raise Faults(faults)
     return planned
+
+
+class _Asked:
+    """An Engine that is asked once of what many services want, or by as many threads as begin together."""
+
+    def __init__(self, engine: ImageLookup) -> None:
+        self.digest, self.local = functools.cache(engine.digest), functools.cache(engine.local)
 
 
 def carry_out(planned: Sequence[Image], settings: Settings, engine: ImageEngine) -> list[Image]:
@@ -150,7 +163,7 @@ def hidden(text: str, values: Mapping[str, str]) -> str:
     return text
 
 
-def _plan_build(service: str, build: Mapping[str, Any], settings: Settings, engine: ImageEngine) -> Image:
+def _plan_build(service: str, build: Mapping[str, Any], settings: Settings, engine: ImageLookup) -> Image:
     context = settings.project_dir / build["context"]
     try:
         tag = tag_of(context, build["dockerfile"], _build_settings(build, settings))
@@ -169,7 +182,7 @@ def _plan_build(service: str, build: Mapping[str, Any], settings: Settings, engi
     return _in_our_registry(Image(service, "", tag, build=build), settings, engine)
 
 
-def _plan_named(service: str, name: str, settings: Settings, engine: ImageEngine) -> Image:
+def _plan_named(service: str, name: str, settings: Settings, engine: ImageLookup) -> Image:
     """Find an image that is given by name: at its own registry, or, for a mirror, on this machine."""
     repository, tag = _split(name)
     try:
@@ -203,7 +216,7 @@ def _plan_named(service: str, name: str, settings: Settings, engine: ImageEngine
     )
 
 
-def _in_our_registry(image: Image, settings: Settings, engine: ImageEngine) -> Image:
+def _in_our_registry(image: Image, settings: Settings, engine: ImageLookup) -> Image:
     repository = settings.repositories[image.service]
     push_name = f"{settings.registry_push}/{repository}"
     try:

@@ -6,7 +6,7 @@ from typing import IO, Any
 
 import pytest
 
-from plugins.module_utils.app_images import Image, Settings, carry_out, difference, hidden, plan
+from plugins.module_utils.app_images import AT_ONCE, Image, Settings, carry_out, difference, hidden, plan
 from plugins.module_utils.faults import Faults
 from plugins.module_utils.own_engine import EngineError, registry_host
 
@@ -20,6 +20,7 @@ class Remembering:
         self.registry = dict(registry or {})
         self.images: dict[str, dict[str, Any]] = {}
         self.calls: list[tuple[str, ...]] = []
+        self.asked: list[str] = []
         self.refuse: dict[str, str] = {}
 
     def _note(self, *call: str) -> None:
@@ -28,11 +29,13 @@ class Remembering:
             raise EngineError(self.refuse[call[0]])
 
     def digest(self, reference: str) -> str | None:
+        self.asked.append(reference)
         if "digest" in self.refuse:
             raise EngineError(self.refuse["digest"])
         return self.registry.get(reference)
 
     def local(self, reference: str) -> Mapping[str, Any] | None:
+        self.asked.append(reference)
         return self.images.get(reference)
 
     def build(
@@ -127,6 +130,15 @@ def test_all_faults_of_the_plan_come_together(settings: Settings) -> None:
     with pytest.raises(Faults) as raised:
         plan({**gone, **DB}, settings, Remembering())
     assert [fault.key for fault in raised.value.faults] == ["api.build", "db.image"]
+
+
+def test_an_image_of_many_services_is_not_asked_for_by_each(settings: Settings) -> None:
+    names = [f"s{number}" for number in range(100)]
+    engine = Remembering({"mongo:8.0": SHA})
+    many = changed(settings, repositories=dict.fromkeys(names, "shop"), mirror=True)
+    planned = plan({name: {"image": "mongo:8.0"} for name in names}, many, engine)
+    assert [image.service for image in planned] == sorted(names)
+    assert len(engine.asked) <= 3 * AT_ONCE
 
 
 def test_a_push_that_another_run_has_done_counts(settings: Settings) -> None:
