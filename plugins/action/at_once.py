@@ -54,6 +54,11 @@ class Fork:
         self._process.start()
         said.close()
 
+    def end(self) -> None:
+        """End it, however far it is."""
+        self._process.terminate()
+        self._process.join()
+
     def result(self) -> dict[str, Any]:
         """Wait for its end; return what the call returned, or how it failed."""
         try:

@@ -65,8 +65,9 @@ class ActionModule(ActionBase):
         """Say whether all is as it was kept; where it is not, where to record what is asked from here on."""
         if WARM not in os.environ:
             return {"unchanged": False, "recorded": "", "msg": "There is no warm process to record."}
-        if seen := arguments.get("seen"):
-            return self._unchanged(seen["facts"]) if seen["unchanged"] else self._changed(seen["msg"])
+        seen = arguments["seen"]
+        if seen and not seen["unchanged"]:
+            return self._changed(seen["msg"])
         found = kept.read(path, NAMES)
         facts = found.get("facts", {})
         recorded = new_file()
@@ -74,6 +75,8 @@ class ActionModule(ActionBase):
             why = "No run that changed nothing has been kept."
         elif found["told"] != self._told(arguments, facts, arguments["files"]):
             why = "The roles are others, or are told otherwise."
+        elif seen:
+            return self._unchanged(facts)
         else:
             why = self._ask(recorded, found["reads"])
             if not why:
@@ -93,7 +96,7 @@ class ActionModule(ActionBase):
         """Keep what was recorded, where that is everything and will say something of a later run."""
         recorded = Path(arguments["recorded"])
         reads = read_from(recorded)
-        named = {name: self._value(name, self._variables) for name in arguments["facts"]}
+        named = self._values(arguments["facts"], self._variables)
         facts = {name: value for name, value in named.items() if value is not None}
         unrecorded = self._ask(recorded, [])
         if why := unrecorded or not_comparable(reads):
@@ -136,9 +139,9 @@ class ActionModule(ActionBase):
             options.update(specs.roles[folder.name]["main"])
         variables = {**own, **self._variables, **facts}
         told = {
-            "options": {name: self._value(name, variables) for name in sorted(options)},
+            "options": self._values(sorted(options), variables),
             "inputs": arguments["inputs"],
-            "files": [beside(Path(str(self._value(name, variables)))) for name in files],
+            "files": [beside(Path(str(path))) for path in self._values(files, variables).values()],
             "code": [*code.versions(), *(code.digests(each) for each in (*folders, code.PLUGINS))],
         }
         return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
@@ -149,14 +152,17 @@ class ActionModule(ActionBase):
             return {}
         return self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
 
-    def _value(self, name: str, variables: Mapping[str, Any]) -> Any:
-        """Return a variable's value; where it has none, why, as roles that used it would fail."""
-        if name not in variables:
-            return None
-        try:
-            return self._templar.copy_with_new_env(available_variables=variables).template(variables[name])
-        except AnsibleError as error:
-            return {"error": str(error)}
+    def _values(self, names: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the variables' values; where one has none, why, as roles that used it would fail."""
+        templar = self._templar.copy_with_new_env(available_variables=variables)
+
+        def value(name: str) -> Any:
+            try:
+                return templar.template(variables[name]) if name in variables else None
+            except AnsibleError as error:
+                return {"error": str(error)}
+
+        return {name: value(name) for name in names}
 
 
 def beside(path: Path) -> list[tuple[str, str]]:

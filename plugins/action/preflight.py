@@ -56,6 +56,11 @@ class ActionModule(ActionBase):
         lease = held_locks.last(self._task.args.get("stack") or "")
         provision = Fork(self._compare, "provision") if self._task.args.get("provision") else None
         result = self._judge(arguments, variables)
+        if result.get("failed"):
+            # Nothing stands beside the faults, and nobody waits for more.
+            if provision:
+                provision.end()
+            return result
         seen = provision.result() if provision else {}
         return {**result, "lease": lease, "provision": {} if seen.get("failed") else seen}
 
@@ -70,8 +75,9 @@ class ActionModule(ActionBase):
             self._templar,
             self._shared_loader_obj,
         ).run(None, self._variables)
-        # As facts, they would be believed at once.
-        return {**compared, "facts": compared.pop("ansible_facts", {})}
+        # They would be believed at once.
+        compared.pop("ansible_facts", None)
+        return compared
 
     def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""
@@ -342,9 +348,12 @@ def _words(text: Any) -> set[str]:
 
 
 def _is_default(written: Any, project: Path) -> bool:
-    """Tell whether nobody has set a variable: the roles' own defaults are tested with the roles."""
+    """Tell whether nobody has set a variable: what roles and playbooks say themselves is tested with them."""
     origin = Origin.get_tag(written)
-    return bool(origin and origin.path and Path(origin.path).is_relative_to(project / "roles"))
+    if not origin or not origin.path:
+        return False
+    path = Path(origin.path)
+    return path.is_relative_to(project / "roles") or path.parent == project / "playbooks"
 
 
 def _place(value: Any, base: str) -> str:

@@ -36,8 +36,8 @@ options:
       - name: SLIPWAY_WARM_MODULES
   folder:
     description:
-      - Where to keep what was compiled of the sources of modules, for the next run; a relative path is one
-        beside C(ansible.cfg). Without it, nothing is kept.
+      - Where to keep, for the next run, what was compiled of the sources of modules and what botocore read of
+        its models; a relative path is one beside C(ansible.cfg). Without it, nothing is kept.
     type: path
     env:
       - name: SLIPWAY_WARM_FOLDER

@@ -10,6 +10,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -80,8 +81,12 @@ region: eu-central-1
 """
 
 PROGRAM = Path(__file__).resolve().parent.parent / "plugin_utils/ec2_instances.py"
-NAMED = re.compile(r"^plugin:\s*['\"]?slipway\.core\.ec2_hosts\b", re.MULTILINE)
+#: How a file names this plugin. What is vaulted as a whole may.
+NAMED = re.compile(r"""plugin['"]?\s*:\s*['"]?slipway\.core\.ec2_hosts\b|\A\$ANSIBLE_VAULT""")
 HOW = ("region", "profile", "endpoint_url", "access_key", "secret_key")
+#: What AWS has just refused to answer, why, and when: Ansible tries `auto` next, which comes here too.
+_refused: dict[bytes, tuple[str, float]] = {}
+JUST_SECONDS = 2.0
 
 
 class InventoryModule(BaseInventoryPlugin):
@@ -146,11 +151,15 @@ def instances(question: Mapping[str, Any], loader: Any) -> list[dict[str, Any]]:
         AnsibleParserError: AWS cannot be asked.
     """
     program = PROGRAM.read_bytes() + f"\nmain({json.dumps(question)!r})\n".encode()
-    code, output, errors = _answer(program, loader)
-    if code:
-        raise AnsibleParserError(errors.decode(errors="replace").strip())
-    found: list[dict[str, Any]] = json.loads(output)
-    return found
+    refused, when = _refused.pop(program, ("", 0.0))
+    if time.monotonic() - when > JUST_SECONDS:
+        code, output, errors = _answer(program, loader)
+        if not code:
+            found: list[dict[str, Any]] = json.loads(output)
+            return found
+        refused = errors.decode(errors="replace").strip()
+        _refused[program] = refused, time.monotonic()
+    raise AnsibleParserError(refused)
 
 
 def _answer(program: bytes, loader: Any) -> tuple[int, bytes, bytes]:

@@ -62,8 +62,9 @@ options:
     default: []
   seen:
     description:
-      - With O(state=compared), what M(slipway.core.preflight) has seen by comparing, which is believed
-        and not asked again. Whoever gives it knows that nothing has changed since. Empty has AWS asked.
+      - With O(state=compared), what M(slipway.core.preflight) has seen by comparing. AWS is not asked again
+        then; whoever gives it knows that nothing has changed there since. The roles, and what they are told,
+        are compared in any case. Empty has AWS asked.
     type: dict
     default: {}
   reads:

@@ -169,8 +169,7 @@ lease:
   type: str
 provision:
   description: >-
-    What M(slipway.core.aws_reads) found for O(provision), with the facts that it would set as C(facts).
-    Empty where nothing was asked, or could be.
+    What M(slipway.core.aws_reads) found for O(provision). Empty where nothing was asked, or could be.
   returned: success
   type: dict
 msg:

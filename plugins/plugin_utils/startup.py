@@ -101,12 +101,12 @@ def note_files(loader: Any) -> None:
     with contextlib.suppress(AttributeError):
         roots = tuple(f"{code.ROLES.parent / folder}/" for folder in ("playbooks", "roles"))
         files = sorted(path for path in loader._FILE_CACHE if path.startswith(roots))
-        if files != kept.read(_files_path(), {"files"}).get("files"):
+        if files and files != kept.read(_files_path(), {"files"}).get("files"):
             kept.write(_files_path(), {"files": files})
 
 
 def _files_path() -> Path:
-    playbooks = hashlib.sha256("\0".join(context.CLIARGS.get("args", ())).encode()).hexdigest()[:16]
+    playbooks = hashlib.sha256("\0".join(context.CLIARGS.get("args") or ()).encode()).hexdigest()[:16]
     return code.ROLES.parent / f"{FILES}-{playbooks}.json"
 
 

@@ -17,7 +17,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from ansible import constants
+from ansible import constants, context
 
 from . import startup, warm_client
 
@@ -37,8 +37,9 @@ def wanted() -> bool:
 
 
 def begin() -> None:
-    """Start the warm process, where it is wanted, before anything asks for it."""
-    if wanted():
+    """Start the warm process of a playbook's run, where it is wanted, before anything asks for it."""
+    # Of Ansible's commands, only this one is sure to load the callback that goes on from here.
+    if "start_at_task" in context.CLIARGS and wanted():
         # Until the playbook starts, hardly anything that is made is left.
         gc.disable()
         # What goes wrong with it, the callback says when the playbook starts.

@@ -199,6 +199,12 @@ class Shared:
 
         The first is of EC2, for the inventory, which waits for it.
         """
+        clients = self._clients()
+        yield next(clients, True)
+        yield from self._import()
+        yield from clients
+
+    def _clients(self) -> Iterator[bool]:
         # With a profile that is not there, no client can be made; modules say so.
         with contextlib.suppress(botocore.exceptions.BotoCoreError):
             session: Any = boto3.Session("none", "none", region_name="us-east-1")
@@ -206,8 +212,6 @@ class Shared:
                 session.client(service)
                 gc.freeze()
                 yield True
-                if service == SERVICES[0]:
-                    yield from self._import()
 
     def _import(self) -> Iterator[bool]:
         # At once: a module that found but a part of Ansible would not look for the rest in its archive.

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -114,3 +115,19 @@ def test_parts_that_were_chosen_are_gone_through(shop: Environment) -> None:
 def test_without_a_warm_process_everything_is_gone_through(shop: Environment) -> None:
     assert gone_through(provision(shop, SLIPWAY_WARM_MODULES="false")) == sorted(ROLES)
     assert gone_through(provision(shop)) == [], "what was kept still stands"
+
+
+def test_what_preflight_saw_is_believed_only_of_roles_that_are_told_the_same(
+    shop: Environment, tmp_path: Path
+) -> None:
+    shop.set({**shop.variables, **described(image="slipway-lab/mongo:8")})
+
+    def together(*between: str) -> Run:
+        playbooks = ["playbooks/preflight.yml", *between, "playbooks/provision.yml"]
+        return shop.run("ansible-playbook", *playbooks).succeeded()
+
+    assert gone_through(together()) == []
+    told = described(image="slipway-lab/mongo:8", health_check={"path": "/told"})
+    play = {"hosts": "localhost", "gather_facts": False, "tasks": [{"ansible.builtin.set_fact": told}]}
+    (tmp_path / "told.yml").write_text(yaml.safe_dump([play]))
+    assert together(str(tmp_path / "told.yml")).changed() == {"localhost": 1}

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import boto3
 import pytest
+import yaml
+from ansible.errors import AnsibleParserError
 
+from plugins.inventory import ec2_hosts
 from plugins.inventory.ec2_hosts import hosts_of
 from plugins.plugin_utils import ec2_instances, warm
 
 REGION = "eu-central-1"
 TAGS = {"slipway_app": "goals", "slipway_environment": "prod", "slipway_role": "app"}
+ROOT = Path(__file__).resolve().parents[2]
+TAGS_OF_FILE = {"app": "goals", "environment": "prod", "region": REGION}
 QUESTION: dict[str, Any] = {
     "tags": TAGS,
     "region": REGION,
@@ -48,6 +56,52 @@ def test_the_running_instances_of_the_environment_are_found() -> None:
     assert (found[ours]["name"], found[nameless]["name"]) == ("goals-prod-1", "")
     assert found[ours]["private"].startswith("10.")
     assert found[ours]["public"]
+
+
+def test_what_aws_refuses_is_not_asked_again_by_the_plugin_that_ansible_tries_next(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    answers = [(1, b"", b"no credentials"), (0, b"[]", b"")]
+    monkeypatch.setattr(ec2_hosts, "_answer", lambda *_: answers.pop(0))
+    for _ in range(2):
+        with pytest.raises(AnsibleParserError, match="no credentials"):
+            ec2_hosts.instances(QUESTION, None)
+    assert ec2_hosts.instances(QUESTION, None) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("plugin: slipway.core.ec2_hosts\napp: goals", True),
+        ("---\n# ours\n'plugin' : 'slipway.core.ec2_hosts'", True),
+        ("{app: goals, plugin: slipway.core.ec2_hosts}", True),
+        ("$ANSIBLE_VAULT;1.1;AES256\n3836", True),
+        ("plugin: amazon.aws.aws_ec2\n", False),
+        ("all:\n  hosts:\n    web:\n", False),
+    ],
+)
+def test_a_file_is_taken_that_names_the_plugin_or_may(tmp_path: Path, text: str, *, named: bool) -> None:
+    path = tmp_path / "aws.yml"
+    path.write_text(text)
+    assert ec2_hosts.InventoryModule().verify_file(str(path)) is named
+
+
+def test_ansible_inventory_finds_them(tmp_path: Path) -> None:
+    path = tmp_path / "aws.yml"
+    path.write_text(yaml.safe_dump({"plugin": "slipway.core.ec2_hosts", **TAGS_OF_FILE}))
+    done = subprocess.run(
+        [ROOT / ".venv/bin/ansible-inventory", "--list", "-i", str(path)],
+        env={
+            **os.environ,
+            "ANSIBLE_CONFIG": str(ROOT / "ansible.cfg"),
+            "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
+        },
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    # Nothing answers there: what is said of it is about AWS, and about nothing before that.
+    assert "The hosts of the environment cannot be found on AWS" in done.stderr, done.stderr
 
 
 def instance(number: int, name: str, public: str = "192.0.2.1") -> Mapping[str, str]:

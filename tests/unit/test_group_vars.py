@@ -1,4 +1,4 @@
-"""What group_vars/all/slipway.yml works out for playbooks."""
+"""What group_vars/all/slipway.yml works out for playbooks, and what these make of it."""
 
 from pathlib import Path
 from typing import Any
@@ -8,8 +8,9 @@ from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
 ROOT = Path(__file__).resolve().parents[2]
-VARIABLES = DataLoader().load_from_file(
-    str(ROOT / "group_vars/all/slipway.yml"), unsafe=True, trusted_as_template=True
+VARIABLES, RELEASE = (
+    DataLoader().load_from_file(str(ROOT / path), unsafe=True, trusted_as_template=True)
+    for path in ("group_vars/all/slipway.yml", "playbooks/release.yml")
 )
 SEEN = {"lease": "a", "provision": {"unchanged": True}}
 
@@ -28,13 +29,17 @@ def value(name: str, **others: Any) -> Any:
         ({"release_first_alone": "false"}, [1]),
         ({"release_first_alone": False, "database": "container"}, [1, 1]),
         ({"release_first_alone": False, "app_services": {"web": {"volumes": [{"name": "data"}]}}}, [1, 1]),
+        ({"release_first_alone": False, "app_services": {"web": {"tasks": {"migrate": {}}}}}, [1, 1]),
     ],
 )
 def test_the_first_host_goes_alone_unless_it_is_told_otherwise_and_needed_by_no_other(
     told: dict[str, Any], batches: list[Any]
 ) -> None:
     described = {"database": "none", "app_services": {"web": {"port": 80}}, **told}
-    assert value("release_batches", **described) == batches
+    described["release_first_needed"] = value("release_first_needed", **described)
+    (serial,) = [play["serial"] for play in RELEASE if "serial" in play]
+    templar = Templar(DataLoader(), variables={"hostvars": {"localhost": described}})
+    assert templar.template(serial) == batches
 
 
 @pytest.mark.parametrize(
