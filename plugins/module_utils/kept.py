@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import marshal
 import os
 import tempfile
 from collections.abc import Mapping, Set
@@ -26,6 +27,18 @@ def write(path: Path, found: Mapping[str, Any], default: Callable[[Any], Any] | 
     :param default: what becomes of a value that JSON does not have
     """
     put(path, json.dumps(found, default=default).encode())
+
+
+def made(path: Path, stamp: Any, make: Callable[[], Any]) -> Any:
+    """Return what was made under this stamp, or make it and keep it; both are of what marshal can say."""
+    # Whatever is wrong with the file: it is written anew.
+    with contextlib.suppress(OSError, EOFError, ValueError, TypeError):
+        found, value = marshal.loads(path.read_bytes())  # noqa: S302  # our own
+        if found == stamp:
+            return value
+    value = make()
+    put(path, marshal.dumps([stamp, value]))
+    return value
 
 
 def put(path: Path, content: bytes) -> None:

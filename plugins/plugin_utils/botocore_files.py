@@ -3,16 +3,16 @@
 For the warm server: a service's model is up to three million characters of JSON, and it makes eight of them.
 """
 
-import contextlib
 import hashlib
 import json
-import marshal
 import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import botocore.loaders
+
+from ..module_utils import kept
 
 
 class KeptFiles(botocore.loaders.JSONFileLoader):
@@ -36,20 +36,7 @@ class KeptFiles(botocore.loaders.JSONFileLoader):
         if not self._folder:
             return make()
         name = hashlib.sha256(str(stamp[0]).encode()).hexdigest()[:32]
-        path = self._folder / f"data-{name}"
-        # Whatever is wrong with the file: it is written anew.
-        with contextlib.suppress(OSError, EOFError, ValueError, TypeError):
-            found, made = marshal.loads(path.read_bytes())  # noqa: S302  # our own
-            if found == stamp:
-                return made
-        made = make()
-        with contextlib.suppress(OSError):
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            beside = path.with_name(f"{path.name}.{os.getpid()}")
-            beside.write_bytes(marshal.dumps([stamp, made]))
-            # Whole, whichever other run keeps its own.
-            beside.rename(path)
-        return made
+        return kept.made(self._folder / f"data-{name}", stamp, make)
 
 
 def _content(path: str, open_method: Any) -> bytes:

@@ -11,7 +11,6 @@ import functools
 import hashlib
 import importlib
 import importlib.machinery
-import marshal
 from pathlib import Path
 from typing import Any
 
@@ -139,13 +138,7 @@ def keep_routing(path: Path = code.ROLES.parent / ROUTING) -> None:
         if len(text) < LONG:
             return read(text, content_id)
         digest = hashlib.sha256(text if isinstance(text, bytes) else text.encode()).hexdigest()
-        with contextlib.suppress(OSError, EOFError, ValueError, TypeError):
-            of, routing = marshal.loads(path.read_bytes())  # noqa: S302  # our own
-            if of == digest:
-                return routing
-        routing = read(text, content_id)
-        kept.put(path, marshal.dumps((digest, routing)))
-        return routing
+        return kept.made(path, digest, lambda: read(text, content_id))
 
     finder._meta_yml_to_dict = read_once  # type: ignore[attr-defined]
 

@@ -25,7 +25,9 @@ import botocore.exceptions
 import botocore.hooks
 import botocore.loaders
 import botocore.session
-from botocore_files import KeptFiles  # type: ignore[import-not-found]  # beside this file
+
+from ..module_utils import kept
+from .botocore_files import KeptFiles
 
 #: Which services nearly every run talks to. Models of others are read when a module asks for them.
 SERVICES = ("ec2", "ecr", "ecs", "elbv2", "iam", "logs", "s3", "sts")
@@ -137,12 +139,7 @@ class SharedCode:
         """Keep what came to it in this run, for the next one."""
         if self._kept and self._learned:
             all_of_it = self._compiled if len(self._compiled) <= self.MOST else self._learned
-            with contextlib.suppress(OSError):
-                self._kept.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-                beside = self._kept.with_name(f"{self._kept.name}.{os.getpid()}")
-                beside.write_bytes(marshal.dumps(all_of_it))
-                # Whole, whichever other run keeps its own.
-                beside.rename(self._kept)
+            kept.put(self._kept, marshal.dumps(all_of_it))
 
 
 class SharedLoader(botocore.loaders.Loader):

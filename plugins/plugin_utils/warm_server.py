@@ -104,8 +104,9 @@ class Server:
     def __init__(self, listener: socket.socket, parent: int, folder: Path | None) -> None:
         self._listener = listener
         self._selector = selectors.DefaultSelector()
-        sys.path.append(str(Path(__file__).parent))
-        aws = importlib.import_module("warm_aws")
+        # By the name that the plugins' folder gives it, as this is no part of a collection here.
+        sys.path.append(str(Path(__file__).resolve().parents[2]))
+        aws = importlib.import_module("plugins.plugin_utils.warm_aws")
         self._shared, self._begin = aws.warm_up(folder), aws.record_reads
         self._ahead = self._shared.ahead()
         next(self._ahead, False)
