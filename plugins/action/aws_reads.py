@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 import tempfile
@@ -14,11 +13,11 @@ from pathlib import Path
 from typing import Any
 
 from ansible import constants
-from ansible.errors import AnsibleError
 from ansible.plugins.action import ActionBase
 
-from ..module_utils import kept, preflight_specs
-from ..plugin_utils import code
+from ..module_utils import kept
+from ..plugin_utils.told import told
+from ..plugin_utils.values import Values
 
 #: The variable by which a warm process learns where to record: plugin_utils/warm_aws.py.
 READS = "SLIPWAY_READS"
@@ -96,7 +95,7 @@ class ActionModule(ActionBase):
         """Keep what was recorded, where that is everything and will say something of a later run."""
         recorded = Path(arguments["recorded"])
         reads = read_from(recorded)
-        named = self._values(arguments["facts"], self._variables)
+        named = Values(self._templar).of(arguments["facts"], self._variables)
         facts = {name: value for name, value in named.items() if value is not None}
         unrecorded = self._ask(recorded, [])
         if why := unrecorded or not_comparable(reads):
@@ -104,8 +103,8 @@ class ActionModule(ActionBase):
         elif self._task.check_mode:
             why = "A plan is not kept."
         else:
-            told = self._told(arguments, facts, arguments["files"])
-            kept.write(path, {"told": told, "facts": facts, "reads": once(reads)})
+            now = self._told(arguments, facts, arguments["files"])
+            kept.write(path, {"told": now, "facts": facts, "reads": once(reads)})
         nothing_written = all(answer is not None for *_, answer in reads)
         return {"unchanged": not (unrecorded or self._task.check_mode) and nothing_written, "msg": why}
 
@@ -128,46 +127,14 @@ class ActionModule(ActionBase):
 
     def _told(self, arguments: Mapping[str, Any], facts: Mapping[str, Any], files: Iterable[str] = ()) -> str:
         """Return what stands for the roles, for what they are told, and for the files that they use."""
-        folders = [code.ROLES / role for role in arguments["roles"]]
-        project = code.ROLES.parent
-        specs = preflight_specs.load(project, project / preflight_specs.KEPT)
-        own: dict[str, Any] = {}
-        options: set[str] = set()
-        for folder in folders:
-            own.update(self._read(folder / "defaults/main.yml"))
-            own.update(self._read(folder / "vars/main.yml"))
-            options.update(specs.roles[folder.name]["main"])
-        variables = {**own, **self._variables, **facts}
-        told = {
-            "options": self._values(sorted(options), variables),
-            "inputs": arguments["inputs"],
-            "files": [beside(Path(str(path))) for path in self._values(files, variables).values()],
-            "code": [*code.versions(), *(code.digests(each) for each in (*folders, code.PLUGINS))],
-        }
-        return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()
-
-    def _read(self, path: Path) -> dict[str, Any]:
-        """Return what a file of a role says, whether or not the run has read it; nothing without one."""
-        if not path.exists():
-            return {}
-        return self._loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
-
-    def _values(self, names: Iterable[str], variables: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the variables' values; where one has none, why, as roles that used it would fail."""
-        templar = self._templar.copy_with_new_env(available_variables=variables)
-
-        def value(name: str) -> Any:
-            try:
-                return templar.template(variables[name]) if name in variables else None
-            except AnsibleError as error:
-                return {"error": str(error)}
-
-        return {name: value(name) for name in names}
-
-
-def beside(path: Path) -> list[tuple[str, str]]:
-    """Return the files whose names begin with that of one, as a key's halves do, each with a digest."""
-    return [(each.name, code.file_digest(each)) for each in sorted(path.parent.glob(f"{path.name}*"))]
+        return told(
+            self._loader,
+            Values(self._templar),
+            roles=arguments["roles"],
+            inputs=arguments["inputs"],
+            variables={**self._variables, **facts},
+            files=files,
+        )
 
 
 def new_file() -> Path:

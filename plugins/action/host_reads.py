@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ..module_utils import kept
+from ..plugin_utils.kept_answers import CONFIGURATION, differences, differs
 from .aws_reads import ActionModule as Reads
 
 #: What can be asked, with the commands that answer, each given all names. What is not there, and a program
@@ -25,8 +26,6 @@ QUESTIONS = {
     ),
     "units": (("systemctl", "show", "--property=Id,UnitFileState,ActiveState"),),
 }
-#: What is kept.
-NAMES = {"question", "told", "until", "answer"}
 #: Which host it is, and what it runs.
 HOST = ("cat /etc/machine-id /etc/os-release", "uname -m")
 
@@ -45,22 +44,10 @@ class ActionModule(Reads):
 
     def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say whether all is as it was kept, and what the host answers."""
-        found = read_kept(path)
+        found = kept.read(path, CONFIGURATION)
         answer = self._answer(found["question"]) if found else ""
-        why = self._differs(found, arguments, answer)
+        why = differs(found, answer, lambda: self._told(arguments, {}))
         return {"unchanged": not why, "answer": answer, "msg": why}
-
-    def _differs(self, found: Mapping[str, Any], arguments: Mapping[str, Any], answer: str) -> str:
-        """Say what is not as it was kept; nothing where all is."""
-        if not found or not found["answer"]:
-            return "No run that changed nothing has been kept."
-        if found["until"] <= time.time():
-            return "The roles would look for more than what can be compared: it is time again."
-        if why := differences(found["answer"], answer):
-            return why
-        if found["told"] != self._told(arguments, {}):
-            return "The roles are others, or are told otherwise."
-        return ""
 
     def _keep(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Keep what the host answers, where it answered so before the roles, and they changed nothing."""
@@ -68,7 +55,7 @@ class ActionModule(Reads):
         found = {"question": question, "told": "", "until": 0.0, "answer": ""}
         if self._task.check_mode:
             return {"msg": "A plan is not kept."}
-        if read_kept(path).get("question") != question:
+        if kept.read(path, CONFIGURATION).get("question") != question:
             # From the next run on it is asked before the roles as well.
             why = "The host was not asked this before the roles."
         elif arguments["good_until"] <= time.time():
@@ -98,16 +85,3 @@ def script(asked: Mapping[str, Sequence[str]]) -> str:
     ]
     # That something is not there is an answer, and no failure.
     return "; ".join(["exec 2>/dev/null", "export LC_ALL=C", *HOST, *commands, "exit 0"])
-
-
-def differences(before: str, after: str) -> str:
-    """Say how answers differ; nothing where they do not, and are answers."""
-    if not before or not after:
-        return "The host was not asked before, or did not answer."
-    lines = sorted(set(before.splitlines()) ^ set(after.splitlines()))
-    return f"The host answers otherwise: {'; '.join(lines)}" if before != after else ""
-
-
-def read_kept(path: Path) -> dict[str, Any]:
-    """Return what was kept of a host, or nothing where that cannot be read."""
-    return kept.read(path, NAMES)

@@ -1,4 +1,4 @@
-"""Release on a host, unless it is seen that the module would find there what it left, and change nothing."""
+"""Release on a host, and keep what there is where nothing differs, for the next run to compare."""
 
 # mypy: disallow-subclassing-any=False
 # Ansible ships no types.
@@ -12,18 +12,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ansible.errors import AnsibleActionFail
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import kept
+from ..module_utils.model_views import host_containers
 from ..plugin_utils import code
 
-#: What is kept.
-NAMES = {"question", "answer", "told", "salt", "result"}
-OWN = ("kept_in", "seen", "rendered")
-#: What the module is told by one of them.
-RENDERED = ("containers", "secrets", "routes")
+OWN = ("kept_in", "application")
 #: What names a release and lets it pull, and is never compared.
-NOT_COMPARED = ("release", "base", "registry_auth")
+NOT_COMPARED = ("release", "base", "registry_auth", "kept_in")
 #: What it costs to try a value for a secret; 2 MiB and some milliseconds.
 COST = {"n": 2**11, "r": 8, "p": 1}
 
@@ -34,30 +32,21 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Pass the host over or run the module there."""
+        """Run the module on the host."""
         super().run(tmp, task_vars)
-        arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
-        if rendered := self._task.args.get("rendered"):
-            arguments |= {name: rendered[name] for name in RENDERED}
-        path = self._task.args.get("kept_in")
-        if not path or arguments.get("state", "present") != "present":
-            return self._run(arguments, task_vars)
-        found = kept.read(Path(path), NAMES)
-        seen = self._task.args.get("seen")
-        if found and seen and seen == found["answer"] and found["told"] == told(arguments, found["salt"]):
-            return {**found["result"], "passed_over": True}
-        result = self._run(arguments, task_vars)
-        there = result.pop("found", {})
-        if there and not self._task.check_mode:
-            salt = secrets.token_hex(16)
-            kept.write(
-                Path(path), {**there, "told": told(arguments, salt), "salt": salt, "result": bare(result)}
-            )
-        return result
-
-    def _run(self, arguments: Mapping[str, Any], task_vars: dict[str, Any] | None) -> dict[str, Any]:
+        given = self._task.args
         # Ansible adds to what it is given.
-        result: dict[str, Any] = self._execute_module(module_args={**arguments}, task_vars=task_vars)
+        arguments = {name: value for name, value in given.items() if name not in OWN}
+        try:
+            arguments |= host_containers(**given["application"]) if given.get("application") else {}
+        except ValueError as error:
+            raise AnsibleActionFail(str(error)) from error
+        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        there, path = result.pop("found", {}), given.get("kept_in")
+        if there and path and not self._task.check_mode:
+            salt = secrets.token_hex(16)
+            own = {"told": told(given, salt), "salt": salt, "result": bare(result)}
+            kept.write(Path(path), {**there, **own})
         return result
 
 

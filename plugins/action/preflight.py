@@ -6,7 +6,6 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,7 +19,9 @@ from ..module_utils import preflight_options, preflight_specs
 from ..module_utils.faults import Fault
 from ..module_utils.preflight import references
 from ..module_utils.preflight_specs import Options, Specs
-from ..plugin_utils import held_locks
+from ..plugin_utils import held_locks, host_shells
+from ..plugin_utils.host_looks import Looks
+from ..plugin_utils.values import texts, words, words_within
 from .at_once import Fork
 from .aws_reads import ActionModule as AwsReads
 
@@ -33,8 +34,10 @@ HOSTS = "app_hosts"
 #: How the names begin of what is known of a host only when it is there, or has been looked at.
 OF_HOSTS = ("ansible_", "ec2_", "hostvars")
 #: What is for the action alone, and the module that it calls beside its own.
-OWN, COMPARED = ("stack", "provision"), "slipway.core.aws_reads"
-NAME = re.compile(r"[A-Za-z_]\w*")
+OWN = ("stack", "provision", "hosts", "ports", "configuration", "application")
+COMPARED = "slipway.core.aws_reads"
+#: What is looked at on a host where nothing else is said.
+LOOK: dict[str, Any] = {"ports": [80], "configuration": "", "application": ""}
 
 
 class ActionModule(ActionBase):
@@ -55,14 +58,28 @@ class ActionModule(ActionBase):
         # What is seen holds as long as nobody else has the lock after this.
         lease = held_locks.last(self._task.args.get("stack") or "")
         provision = Fork(self._compare, "provision") if self._task.args.get("provision") else None
-        result = self._judge(arguments, variables)
+        looks = self._looks(variables)
+        result = self._judge(arguments, variables, looks)
         if result.get("failed"):
             # Nothing stands beside the faults, and nobody waits for more.
             if provision:
                 provision.end()
             return result
         seen = provision.result() if provision else {}
-        return {**result, "lease": lease, "provision": {} if seen.get("failed") else seen}
+        return {
+            **result,
+            "lease": lease,
+            "hosts": looks.found,
+            "provision": {} if seen.get("failed") else seen,
+        }
+
+    def _looks(self, variables: Mapping[str, Any]) -> Looks:
+        """Begin to look at the hosts that exist."""
+        told = self._task.args
+        wanted = {name: told.get(name) or default for name, default in LOOK.items()}
+        hostvars = variables["hostvars"]
+        hosts = {name: host_shells.variables_of(hostvars, name) for name in told.get("hosts") or []}
+        return Looks(self, hosts, **wanted)
 
     def _compare(self, _label: str) -> dict[str, Any]:
         """See what provisioning would find; in a process of its own, whose task is another one."""
@@ -79,7 +96,7 @@ class ActionModule(ActionBase):
         compared.pop("ansible_facts", None)
         return compared
 
-    def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
+    def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any], looks: Looks) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""
         base = arguments["project_dir"]
         project = Path(arguments["spec"]).parents[3]
@@ -100,6 +117,7 @@ class ActionModule(ActionBase):
         result: dict[str, Any] = self._execute_module(
             module_args={
                 **usable,
+                "hosts": looks.found,
                 "environment_values": found.values,
                 "origins": found.origins,
                 "defined": _defined(found.values, variables),
@@ -224,38 +242,31 @@ class Variables:
             return _is_vaulted(value) or any(
                 _is_vaulted(text)
                 for reached in self._reached(name) - {name}
-                for text in _texts(self._variables[reached])
+                for text in texts(self._variables[reached])
             )
 
         return secret
 
     def _rests_on_later(self, name: str) -> bool:
         """Tell whether a variable is made of what is known only later, of hosts or of what roles publish."""
-        words = {
+        named = {
             word
             for reached in self._reached(name)
-            for text in _texts(self._variables[reached])
-            for word in _words(text)
+            for text in texts(self._variables[reached])
+            for word in words(text)
         }
         return any(
-            word.startswith(OF_HOSTS) or word in self._specs.names for word in words - {*self._variables}
+            word.startswith(OF_HOSTS) or word in self._specs.names for word in named - {*self._variables}
         )
 
     def _reached(self, name: str) -> set[str]:
         """Give the variables that a variable is made of, itself among them."""
-        reached: set[str] = set()
-        ahead = [name]
-        while ahead:
-            name = ahead.pop()
-            if name in self._variables and name not in reached:
-                reached.add(name)
-                ahead += [word for text in _texts(self._variables[name]) for word in _words(text)]
-        return reached
+        return words_within(name, self._variables) & {*self._variables}
 
     def _read_by_others(self, name: str) -> bool:
         """Tell whether another variable is made of it: people may have names of their own."""
         others = (value for other, value in self._variables.items() if other != name)
-        return any(name in _words(text) for value in others for text in _texts(value))
+        return any(name in words(text) for value in others for text in texts(value))
 
     def _names_of(self, role: str) -> Iterator[str]:
         return (name for name in self._specs.names if self._specs.role_of(name) == role)
@@ -328,23 +339,6 @@ def _is_vaulted(value: Any) -> bool:
         return bool(origin and origin.path) and is_encrypted(Path(origin.path).read_bytes())
     except OSError:
         return False
-
-
-def _texts(value: Any) -> Iterator[Any]:
-    """Give all texts within what is written for a variable."""
-    if isinstance(value, (str, EncryptedString)):
-        yield value
-    elif isinstance(value, dict):
-        for inner in value.values():
-            yield from _texts(inner)
-    elif isinstance(value, list):
-        for inner in value:
-            yield from _texts(inner)
-
-
-def _words(text: Any) -> set[str]:
-    """Give what may be names of variables in a text that is a template."""
-    return set(NAME.findall(text)) if isinstance(text, str) and ("{{" in text or "{%" in text) else set()
 
 
 def _is_default(written: Any, project: Path) -> bool:

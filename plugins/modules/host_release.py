@@ -311,23 +311,21 @@ options:
     description: How many images of each repository in use stay on the host.
     type: int
     default: 3
-  rendered:
+  application:
     description:
-      - O(containers), O(secrets) and O(routes) in one, as P(slipway.core.host_containers#filter) gives them.
-      - It goes before them. What renders them is templated once instead of three times.
+      - What O(containers), O(secrets) and O(routes) are rendered from, in their place.
+      - C(services), by name as the model describes them; C(images), as M(slipway.core.app_images) returns
+        them; C(secrets), the values by service and name; C(hosts), the names of all hosts;
+        C(inventory_hostname), this one's; C(private_addresses), where there are several the first one's
+        by its name.
     type: dict
     default: {}
   kept_in:
     description:
       - Where to keep, when nothing differs, what there is on the host and what it is to be, a file on the
         controller for this host alone. Of secrets it has nothing but a costly digest.
+        M(slipway.core.host_releases) compares it.
     type: path
-    default: ""
-  seen:
-    description:
-      - What M(slipway.core.host_facts) has found on the host in this run. Where that is what was kept in
-        O(kept_in), and the host is to be what it was to be then, by the same code, the module is not run.
-    type: str
     default: ""
   config_dir:
     description: The directory on the host below which the proxy's files are kept.
@@ -419,12 +417,6 @@ timeline:
     - seconds: 0.6
       state: in_progress
       detail: "goals-backend-3f2a9c1-1: connection refused"
-passed_over:
-  description:
-    - That the module was not run, as the host has what the last run left and is to have that. The rest is
-      what the module returned then.
-  returned: when O(seen) and O(kept_in) say so
-  type: bool
 found:
   description:
     - What there is of the application on a host that is as described, in C(answer), and the C(question) by
@@ -464,8 +456,8 @@ failure:
 def main() -> None:
     """Run the module."""
     module = AnsibleModule(argument_spec=host_options.ARGUMENT_SPEC, supports_check_mode=True)
-    if module.params["rendered"]:
-        module.fail_json(msg="Only the action knows what is rendered: call host_release as a task of its own")
+    if module.params["application"]:
+        module.fail_json(msg="Only the action renders an application: call host_release as a task of its own")
     host = Host()
     try:
         outcome = _run(module, host)

@@ -42,9 +42,29 @@ options:
     type: path
     required: true
   hosts:
-    description: By host that exists, what M(slipway.core.host_facts) returned for it, or why it did not.
-    type: dict
-    default: {}
+    description:
+      - The names of the hosts that exist. The action plugin looks at all of them at once, by one program for
+        the Python of each, in one connection and one process, and gives the module what it saw.
+      - It needs root there, to name the process that holds a port.
+    type: raw
+    default: []
+  ports:
+    description: Ports of a host that the application needs. It is for the action plugin.
+    type: list
+    elements: int
+    default: [80]
+  configuration:
+    description:
+      - Name of a variable of each host, which is what M(slipway.core.host_reads) is told there. Whether its
+        roles would find all as it was is then seen in the same breath. It is for the action plugin.
+    type: str
+    default: ""
+  application:
+    description:
+      - Name of a variable of each host, which is the file in which M(slipway.core.host_release) has kept what
+        it found. That is then looked at in the same breath. It is for the action plugin.
+    type: str
+    default: ""
   ssh:
     description: Whether hosts are reached by ssh.
     type: bool
@@ -167,6 +187,15 @@ lease:
     run's, what was seen holds yet.
   returned: success
   type: str
+hosts:
+  description:
+    - Of each host C(architecture), as uname has it; C(disk_free), bytes where Docker keeps images; C(engine),
+      whether one is C(installed) and C(answers), and its C(error); by port in C(ports), C(by) whom it is held
+      and of which C(app).
+    - C(configured), whether the roles of O(configuration) would change nothing; C(msg), what differs, or why
+      nothing can be compared; and C(application), what there is of it, for M(slipway.core.host_releases).
+  returned: success
+  type: dict
 provision:
   description: >-
     What M(slipway.core.aws_reads) found for O(provision). Empty where nothing was asked, or could be.

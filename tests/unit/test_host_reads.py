@@ -13,13 +13,8 @@ import pytest
 from ansible.parsing.dataloader import DataLoader
 from ansible.template import Templar
 
-from plugins.action.host_reads import (
-    QUESTIONS,
-    ActionModule,
-    differences,
-    read_kept,
-    script,
-)
+from plugins.action.host_reads import QUESTIONS, ActionModule, script
+from plugins.plugin_utils.kept_answers import differences
 
 ASKED: dict[str, Any] = {"files": [], "times": [], "packages": [], "units": []}
 
@@ -75,7 +70,7 @@ def test_what_differs_is_gone_through(path: Path, look: Look, why: str) -> None:
 
 
 def test_what_was_kept_is_good_for_a_time(path: Path) -> None:
-    path.write_text(json.dumps({**read_kept(path), "until": time.time() - 1}))
+    path.write_text(json.dumps({**json.loads(path.read_text()), "until": time.time() - 1}))
     assert "time again" in Look().compare(path)["msg"]
 
 

@@ -8,45 +8,87 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from ansible.errors import AnsibleActionFail
+from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
+from ansible.template import Templar
 
 from plugins.action.host_release import ActionModule
+from plugins.action.host_releases import ActionModule as Comparing
+from plugins.module_utils.model import effective_services
 from plugins.plugin_utils import code
 
-WANTED = {
-    "app": "goals",
-    "release": "1",
-    "base": "0",
-    "containers": [{"service": "web", "image": "web@sha256:1"}],
-    "secrets": {"web": {"PASSWORD": "hush-hush"}},
-    "routes": [],
-    "registry_auth": {"registry": {"username": "AWS", "password": "of-today"}},
+ROLE = code.ROLES / "host_release"
+
+WEB = {
+    "image": "web:1",
+    "port": 8080,
+    "secrets": {"PASSWORD": "vault:password"},
+    "route": {"paths": ["/*"], "priority": 1},
+    "health_check": {"path": "/"},
+    "cpu": 128,
+    "memory": 64,
 }
-RENDERED = {name: WANTED[name] for name in ("containers", "secrets", "routes")}
+IMAGES = {"web": {"image": "web@sha256:1"}}
+#: What the role's options come to, on a host.
+OPTIONS = {
+    "app_name": "goals",
+    "host_release_id": "1",
+    "host_release_base": "0",
+    "host_release_services": effective_services({"web": WEB}, "none", "", {}),
+    "host_release_images": {**IMAGES, "proxy": {"image": "proxy@sha256:1"}},
+    "host_release_secrets": {"web": {"PASSWORD": "hush-hush"}},
+    "host_release_hosts": ["one"],
+    "host_release_registry_auth": {"registry": {"username": "AWS", "password": "of-today"}},
+    "inventory_hostname": "one",
+}
 FOUND = {"question": {"app": "goals", "checks": []}, "answer": "all well"}
 UNCHANGED = {"changed": False, "services": {"web": {"changed": False}}, "found": FOUND}
+(TOLD,) = (
+    task["slipway.core.host_release"]
+    for task in DataLoader().load_from_file(str(ROLE / "tasks/main.yml"), trusted_as_template=True)
+)
+DEFAULTS = DataLoader().load_from_file(str(ROLE / "defaults/main.yml"), trusted_as_template=True)
+
+
+class Vars(dict[str, Any]):
+    """What Ansible knows of one host."""
+
+    def __init__(self, options: dict[str, Any]) -> None:
+        self.options = options
+        self._inventory = SimpleNamespace(get_host=lambda name: name)
+        self._variable_manager = SimpleNamespace(get_vars=lambda host: {**self.options, "hostvars": self})
 
 
 class Host(ActionModule):
-    """The action on a host where the module returns `result`, and counts how often it is run."""
+    """The action on a host where the module returns `result`."""
 
     def __init__(self, path: Path, result: dict[str, Any] | None = None, check_mode: bool = False) -> None:
+        self.options = {**OPTIONS, "release_kept": str(path)}
         self.path, self.result = path, result or UNCHANGED
-        self.runs = 0
+        self.given: dict[str, Any] = {}
         self._task = SimpleNamespace(check_mode=check_mode, args={})
 
     def _execute_module(self, module_args: dict[str, Any], **_: Any) -> dict[str, Any]:
-        assert "kept_in" not in module_args
-        assert "seen" not in module_args
-        assert "rendered" not in module_args
-        self.runs += 1
+        self.given = {**module_args}
         # As Ansible does.
         module_args["_ansible_check_mode"] = False
         return {**self.result, "_ansible_parsed": True}
 
-    def release(self, seen: str = "all well", **changes: Any) -> dict[str, Any]:
-        self._task.args = {**WANTED, **changes, "kept_in": str(self.path), "seen": seen}
+    def release(self, **options: Any) -> dict[str, Any]:
+        """Release as the role's task does."""
+        templar = Templar(DataLoader(), variables={**DEFAULTS, **self.options, **options})
+        self._task.args = templar.template(TOLD)
         return self.run(None, {})
+
+    def passed_over(self, seen: str = "all well", **options: Any) -> dict[str, Any] | None:
+        """Compare as a later run does, and return what it returns of the host."""
+        hostvars = Vars({**self.options, **options})
+        action: Any = Comparing.__new__(Comparing)
+        action._task = SimpleNamespace(args={"seen": {"one": seen}, "given": {}})
+        action._loader, action._templar = DataLoader(), Templar(DataLoader(), variables={})
+        found: dict[str, Any] = action.run(None, {"hostvars": hostvars})["passed_over"]
+        return found.get("one")
 
 
 @pytest.fixture(autouse=True)
@@ -59,51 +101,57 @@ def plain(monkeypatch: pytest.MonkeyPatch) -> None:
 def host(tmp_path: Path) -> Host:
     """Give a host of which a run that changed nothing has kept what it found."""
     made = Host(tmp_path / "host.json")
-    first = made.release(seen="")
-    assert made.runs == 1
-    assert "found" not in first
+    assert made.passed_over() is None
+    assert "found" not in made.release()
     return made
 
 
 def test_what_is_as_it_was_left_is_passed_over(host: Host) -> None:
-    passed = host.release(release="2", base="1", registry_auth={"registry": {"password": "of-tomorrow"}})
-    assert host.runs == 1
+    other = {"registry": {"password": "of-tomorrow"}}
+    passed = host.passed_over(host_release_id="2", host_release_base="1", host_release_registry_auth=other)
     assert passed == {"changed": False, "services": {"web": {"changed": False}}, "passed_over": True}
 
 
-def test_what_is_rendered_in_one_is_the_same_as_its_parts(host: Host) -> None:
-    host.release(rendered=RENDERED, containers=[], secrets={})
-    assert host.runs == 1
+def test_what_is_rendered_reaches_the_module_and_what_is_for_the_action_alone_does_not(host: Host) -> None:
+    assert [container["service"] for container in host.given["containers"]] == ["web"]
+    assert host.given["secrets"] == {"web": {"PASSWORD": "hush-hush"}}
+    assert [route["service"] for route in host.given["routes"]] == ["web"]
+    assert not {"application", "kept_in"} & {*host.given}
+
+
+def test_what_cannot_be_rendered_is_said(host: Host) -> None:
+    with pytest.raises(AnsibleActionFail, match="no value was read for secrets of web: PASSWORD"):
+        host.release(host_release_secrets={})
 
 
 @pytest.mark.parametrize(
-    "changes",
+    "options",
     [
-        {"containers": [{"service": "web", "image": "web@sha256:2"}]},
-        {"secrets": {"web": {"PASSWORD": "another"}}},
-        {"rendered": {**RENDERED, "containers": [{"service": "web", "image": "web@sha256:2"}]}},
-        {"rendered": {**RENDERED, "secrets": {"web": {"PASSWORD": "another"}}}},
-        {"rendered": {**RENDERED, "routes": [{"service": "web", "path": "/"}]}},
-        {"drain_timeout": 3},
+        {"host_release_images": {"web": {"image": "web@sha256:2"}, "proxy": {"image": "proxy@sha256:1"}}},
+        {"host_release_images": {**IMAGES, "proxy": {"image": "proxy@sha256:2"}}},
+        {"host_release_secrets": {"web": {"PASSWORD": "another"}}},
+        {"host_release_services": effective_services({"web": {**WEB, "cpu": 64}}, "none", "", {})},
+        {"host_release_hosts": ["one", "two"], "host_release_private_addresses": {"one": "10.0.0.1"}},
+        {"host_release_drain_timeout": 3},
+        {"host_release_certificate": {"email": "a@example.com", "domains": ["example.com"]}},
+        {"inventory_hostname": "two"},
         {"seen": "all other"},
         {"seen": ""},
     ],
 )
-def test_whatever_differs_goes_the_whole_way(host: Host, changes: dict[str, Any]) -> None:
-    host.release(**changes)
-    assert host.runs == 2
+def test_whatever_differs_goes_the_whole_way(host: Host, options: dict[str, Any]) -> None:
+    assert host.passed_over(**options) is None
 
 
 def test_another_module_goes_the_whole_way(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(code, "digests", lambda folder: [("host_plan.py", "another")])
-    host.release()
-    assert host.runs == 2
+    assert host.passed_over() is None
 
 
-def test_other_states_are_never_passed_over(host: Host) -> None:
-    host.release(state="returned")
-    host.release(state="absent")
-    assert host.runs == 3
+@pytest.mark.parametrize("content", ["", "[]", '{"told": "so"}'])
+def test_what_cannot_be_read_is_not_believed(host: Host, content: str) -> None:
+    host.path.write_text(content)
+    assert host.passed_over() is None
 
 
 @pytest.mark.parametrize(
@@ -114,7 +162,7 @@ def test_what_changed_or_moves_or_is_a_plan_is_not_kept(
     tmp_path: Path, result: dict[str, Any], check_mode: bool
 ) -> None:
     made = Host(tmp_path / "host.json", result, check_mode)
-    made.release(seen="")
+    made.release()
     assert not made.path.exists()
 
 
@@ -125,5 +173,5 @@ def test_of_secrets_nothing_is_kept_and_others_cannot_read_the_rest(host: Host) 
     assert host.path.stat().st_mode & 0o077 == 0
     kept = json.loads(text)
     host.path.unlink()
-    host.release(seen="")
+    host.release()
     assert json.loads(host.path.read_text())["told"] != kept["told"], "two hosts of one secret would show it"

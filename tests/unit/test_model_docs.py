@@ -42,8 +42,3 @@ def test_every_key_is_documented_and_no_other() -> None:
 @pytest.mark.parametrize(("key", "facts"), list(described(DOCUMENTED)))
 def test_what_is_said_of_a_key_is_true(key: str, facts: tuple[Any, ...]) -> None:
     assert facts == MODEL[key]
-
-
-def test_one_default_is_in_both_entry_points_that_use_it() -> None:
-    specs = yaml.safe_load(SPECS.read_text())["argument_specs"]
-    assert specs["host"]["options"]["preflight_ports"] == specs["main"]["options"]["preflight_ports"]

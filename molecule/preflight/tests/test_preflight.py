@@ -91,3 +91,27 @@ def test_an_endpoint_that_is_down(tmp_path: Path) -> None:
     assert code != 0
     assert "1 fault; nothing has been changed." in output
     assert f"{broken}:1: aws_connection.endpoint_url" in output
+
+
+HOSTS = """
+[app_hosts]
+well ansible_connection=local
+mute ansible_connection=local ansible_python_interpreter=/nonesuch/python
+gone ansible_host=127.0.0.1 ansible_port=9 ansible_ssh_retries=0
+"""
+
+
+def test_hosts_are_looked_at_beside_each_other_and_judged_with_all_else(tmp_path: Path) -> None:
+    hosts = tmp_path / "hosts"
+    hosts.write_text(HOSTS)
+    code, output = play(f"--inventory={hosts}", "--extra-vars", "preflight_disk_gib=1000000")
+    assert code != 0
+    assert "3 faults; nothing has been changed." in output
+    for text in (
+        "host gone: ssh\n",
+        "the host exists and cannot be reached: ",
+        "host mute: python\n",
+        "the host was reached and could not be looked at: ",
+        "host well: disk\n",
+    ):
+        assert text in output
