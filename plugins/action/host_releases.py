@@ -12,15 +12,14 @@ from typing import Any
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import kept
-from ..plugin_utils import code
 from ..plugin_utils.host_shells import variables_of
 from ..plugin_utils.kept_answers import APPLICATION
-from ..plugin_utils.told import read
+from ..plugin_utils.roles import Role
 from ..plugin_utils.values import Values
 from .host_release import NOT_COMPARED, told
 
 #: The role that releases on a host, and what its task calls.
-ROLE, MODULE = code.ROLES / "host_release", "slipway.core.host_release"
+ROLE, MODULE = "host_release", "slipway.core.host_release"
 KEPT_IN = "kept_in"
 
 
@@ -37,9 +36,8 @@ class ActionModule(ActionBase):
         )
         hostvars = (task_vars or {})["hostvars"]
         # What the role's task tells the module: what compares it has no words of its own.
-        tasks: Any = read(self._loader, ROLE / "tasks/main.yml")
-        (tells,) = [task[MODULE] for task in tasks if MODULE in task]
-        own = {**read(self._loader, ROLE / "defaults/main.yml"), **read(self._loader, ROLE / "vars/main.yml")}
+        role = Role(self._loader, ROLE)
+        tells, own = role.told(MODULE), role.variables()
         values = Values(self._templar)
         found = {}
         for name, seen in arguments["seen"].items():

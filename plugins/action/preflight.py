@@ -21,6 +21,7 @@ from ..module_utils.preflight import references
 from ..module_utils.preflight_specs import Options, Specs
 from ..plugin_utils import held_locks, host_shells
 from ..plugin_utils.host_looks import Looks
+from ..plugin_utils.roles import Role
 from ..plugin_utils.values import texts, words, words_within
 from .at_once import Fork
 from .aws_reads import ActionModule as AwsReads
@@ -34,8 +35,10 @@ HOSTS = "app_hosts"
 #: How the names begin of what is known of a host only when it is there, or has been looked at.
 OF_HOSTS = ("ansible_", "ec2_", "hostvars")
 #: What is for the action alone, and the module that it calls beside its own.
-OWN = ("stack", "provision", "hosts", "ports", "configuration", "application")
+OWN = ("stack", "provision", "images", "hosts", "ports", "configuration", "application")
 COMPARED = "slipway.core.aws_reads"
+#: The role that has the images in the registry, the files of its tasks, and the result that says which there are.
+IMAGES, IMAGES_TASKS, IMAGES_FOUND = "images", ("ecr_repositories", "ecr_login", "registry"), "__images_made"
 #: What is looked at on a host where nothing else is said.
 LOOK: dict[str, Any] = {"ports": [80], "configuration": "", "application": ""}
 
@@ -52,25 +55,30 @@ class ActionModule(ActionBase):
             return None
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Judge all, and meanwhile see what provisioning would find."""
+        """Judge all, and meanwhile see what later steps would find."""
         self._variables = variables = task_vars or {}
         arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
         # What is seen holds as long as nobody else has the lock after this.
         lease = held_locks.last(self._task.args.get("stack") or "")
-        provision = Fork(self._compare, "provision") if self._task.args.get("provision") else None
+        beside = [
+            Fork(see, name)
+            for name, see in (("provision", self._compare), ("images", self._plan_images))
+            if self._task.args.get(name)
+        ]
         looks = self._looks(variables)
         result = self._judge(arguments, variables, looks)
         if result.get("failed"):
             # Nothing stands beside the faults, and nobody waits for more.
-            if provision:
-                provision.end()
+            for fork in beside:
+                fork.end()
             return result
-        seen = provision.result() if provision else {}
+        seen = {fork.label: fork.result() for fork in beside}
+        # What fails there, the step itself will say.
         return {
             **result,
             "lease": lease,
             "hosts": looks.found,
-            "provision": {} if seen.get("failed") else seen,
+            **{name: {} if found.get("failed") else found for name, found in seen.items()},
         }
 
     def _looks(self, variables: Mapping[str, Any]) -> Looks:
@@ -95,6 +103,11 @@ class ActionModule(ActionBase):
         # They would be believed at once.
         compared.pop("ansible_facts", None)
         return compared
+
+    def _plan_images(self, _label: str) -> dict[str, Any]:
+        """See, in a process of its own, whether every image is in the registry; return nothing where one is not."""
+        found = Role(self._loader, IMAGES).planned(self, self._variables, IMAGES_TASKS)
+        return found[IMAGES_FOUND]["images"] if found else {}
 
     def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any], looks: Looks) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""

@@ -87,6 +87,12 @@ options:
         then seen, meanwhile, to have nothing to do, or not. Empty asks nothing. It is for the action plugin.
     type: dict
     default: {}
+  images:
+    description:
+      - Whether to see, meanwhile, if every image is in the registry, as the role P(slipway.core.images#role)
+        would have it. It is for the action plugin.
+    type: bool
+    default: false
   platform:
     description: Platform that images are built for. Empty is this machine's Docker Engine's.
     type: str
@@ -199,6 +205,12 @@ hosts:
 provision:
   description: >-
     What M(slipway.core.aws_reads) found for O(provision). Empty where nothing was asked, or could be.
+  returned: success
+  type: dict
+images:
+  description: >-
+    What M(slipway.core.app_images) returned as C(images) for O(images). Empty where one is missing, or
+    that could not be seen.
   returned: success
   type: dict
 msg:

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..module_utils import preflight_specs
 from . import code
+from .roles import Role
 from .values import Values
 
 
@@ -29,30 +30,23 @@ def told(
     :param variables: those of the host
     :param files: names of variables, each the path of a file
     """
-    folders = [code.ROLES / role for role in roles]
+    named = [Role(loader, role) for role in roles]
+    folders = [role.folder for role in named]
     project = code.ROLES.parent
     specs = preflight_specs.load(project, project / preflight_specs.KEPT)
     own: dict[str, Any] = {}
     options: set[str] = set()
-    for folder in folders:
-        own.update(read(loader, folder / "defaults/main.yml"))
-        own.update(read(loader, folder / "vars/main.yml"))
-        options.update(specs.roles[folder.name]["main"])
+    for role in named:
+        own.update(role.variables())
+        options.update(specs.roles[role.folder.name]["main"])
     known = {**own, **variables}
-    found = {
+    compared = {
         "options": values.of(sorted(options), known),
         "inputs": inputs,
         "files": [_beside(Path(str(path))) for path in values.of(files, known).values()],
         "code": [*code.versions(), *(code.digests(each) for each in (*folders, code.PLUGINS))],
     }
-    return hashlib.sha256(json.dumps(found, sort_keys=True, default=str).encode()).hexdigest()
-
-
-def read(loader: Any, path: Path) -> dict[str, Any]:
-    """Return what a file of a role says, whether or not the run has read it; nothing without one."""
-    if not path.exists():
-        return {}
-    return loader.load_from_file(str(path), unsafe=True, trusted_as_template=True) or {}
+    return hashlib.sha256(json.dumps(compared, sort_keys=True, default=str).encode()).hexdigest()
 
 
 def _beside(path: Path) -> list[tuple[str, str]]:
