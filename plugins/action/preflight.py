@@ -37,7 +37,7 @@ OF_HOSTS = ("ansible_", "ec2_", "hostvars")
 #: What is for the action alone, and the module that it calls beside its own.
 OWN = ("stack", "provision", "images", "hosts", "ports", "configuration", "application")
 COMPARED = "slipway.core.aws_reads"
-#: The role that has the images in the registry, the files of its tasks, and the result that says which there are.
+#: The role that has the images in the registry, the files of its tasks, and the result that names them.
 IMAGES, IMAGES_TASKS, IMAGES_FOUND = "images", ("ecr_repositories", "ecr_login", "registry"), "__images_made"
 #: What is looked at on a host where nothing else is said.
 LOOK: dict[str, Any] = {"ports": [80], "configuration": "", "application": ""}
@@ -105,7 +105,7 @@ class ActionModule(ActionBase):
         return compared
 
     def _plan_images(self, _label: str) -> dict[str, Any]:
-        """See, in a process of its own, whether every image is in the registry; return nothing where one is not."""
+        """See, in a process of its own, whether every image is in the registry; else return nothing."""
         found = Role(self._loader, IMAGES).planned(self, self._variables, IMAGES_TASKS)
         return found[IMAGES_FOUND]["images"] if found else {}
 
