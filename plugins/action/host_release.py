@@ -13,11 +13,14 @@ from pathlib import Path
 from typing import Any
 
 from ansible.errors import AnsibleActionFail
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
+from ansible.module_utils.common.parameters import remove_values
 from ansible.plugins.action import ActionBase
 
 from ..module_utils import kept
+from ..module_utils.host_options import ARGUMENT_SPEC
 from ..module_utils.model_views import host_containers
-from ..plugin_utils import code
+from ..plugin_utils import code, host_program
 
 OWN = ("kept_in", "application")
 #: What names a release and lets it pull, and is never compared.
@@ -32,22 +35,39 @@ class ActionModule(ActionBase):
     _supports_check_mode = True
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
-        """Run the module on the host."""
+        """Release on the host of the task."""
         super().run(tmp, task_vars)
         given = self._task.args
-        # Ansible adds to what it is given.
         arguments = {name: value for name, value in given.items() if name not in OWN}
         try:
             arguments |= host_containers(**given["application"]) if given.get("application") else {}
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
-        result: dict[str, Any] = self._execute_module(module_args=arguments, task_vars=task_vars)
+        result = self._release(arguments, task_vars or {})
         there, path = result.pop("found", {}), given.get("kept_in")
         if there and path and not self._task.check_mode:
             salt = secrets.token_hex(16)
-            own = {"told": told(given, salt), "salt": salt, "result": bare(result)}
-            kept.write(Path(path), {**there, **own})
+            kept.write(Path(path), {**there, "told": told(given, salt), "salt": salt, "result": result})
         return result
+
+    def _release(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+        """Run the release by the host's own Python; return what it tells, without any secret."""
+        validated = ArgumentSpecValidator(ARGUMENT_SPEC).validate(arguments)
+        if validated.error_messages:
+            raise AnsibleActionFail("; ".join(validated.error_messages))
+        program = host_program.program(
+            "host_run", "run", params=validated.validated_parameters, check_mode=self._task.check_mode
+        )
+        interpreter = self._templar.template(variables.get("ansible_python_interpreter", host_program.PYTHON))
+        command = f"{self._compute_environment_string()} {host_program.command(interpreter)}".strip()
+        said = self._low_level_execute_command(command, in_data=program)
+        try:
+            result = json.loads(said["stdout"].splitlines()[-1])
+        except (IndexError, ValueError):
+            why = said["stderr"].strip() or said["stdout"].strip() or f"exit code {said['rc']}"
+            result = {"failed": True, "msg": f"The release ended without a result: {why}"}
+        found: dict[str, Any] = remove_values(result, validated._no_log_values)
+        return found
 
 
 def told(arguments: Mapping[str, Any], salt: str) -> str:
@@ -55,8 +75,3 @@ def told(arguments: Mapping[str, Any], salt: str) -> str:
     compared = {name: value for name, value in arguments.items() if name not in NOT_COMPARED}
     text = json.dumps([code.digests(code.PLUGINS), compared], sort_keys=True, default=str)
     return hashlib.scrypt(text.encode(), salt=salt.encode(), **COST).hex()
-
-
-def bare(result: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a result without what Ansible adds to it."""
-    return {name: value for name, value in result.items() if not name.startswith("_ansible")}

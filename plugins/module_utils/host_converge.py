@@ -34,7 +34,6 @@ class Outcome:
     drained: list[Json] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
-    gates: list[Json] = field(default_factory=list)
     checks: list[Json] = field(default_factory=list)
     found: Json = field(default_factory=dict)
 

@@ -101,8 +101,6 @@ ARGUMENT_SPEC: Json = {
     "drain_timeout": {"type": "float", "default": 30},
     "health_timeout": {"type": "float", "default": 120},
     "keep_images": {"type": "int", "default": 3},
-    "application": {"type": "dict", "default": {}, "no_log": True},
-    "kept_in": {"type": "path", "default": ""},
     "config_dir": {"type": "path", "default": "/etc/slipway"},
     "docker_socket": {"type": "path", "default": "/var/run/docker.sock"},
 }

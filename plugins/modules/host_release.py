@@ -1,19 +1,7 @@
 #!/usr/bin/python
-"""Release an application on one Docker host."""
+"""Release an application on a Docker host; the action does all of it."""
 
 from __future__ import annotations
-
-from contextlib import nullcontext
-
-from ansible.module_utils.basic import AnsibleModule
-
-from ..module_utils import host_absent, host_lock, host_options, host_state
-from ..module_utils.docker_api import Engine
-from ..module_utils.host_converge import Outcome, Release
-from ..module_utils.host_effects import Host
-from ..module_utils.host_plan import Json
-from ..module_utils.host_return import Return
-from ..module_utils.release_failure import Failure, ReleaseFailure
 
 DOCUMENTATION = r"""
 module: host_release
@@ -451,80 +439,3 @@ failure:
     serving: "the containers of before (goals-backend-77b0d13-1)."
     remedy: Run the image with the same environment locally; the log lines above are the container's own.
 """
-
-
-def main() -> None:
-    """Run the module."""
-    module = AnsibleModule(argument_spec=host_options.ARGUMENT_SPEC, supports_check_mode=True)
-    if module.params["application"]:
-        module.fail_json(msg="Only the action renders an application: call host_release as a task of its own")
-    host = Host()
-    try:
-        outcome = _run(module, host)
-    except ReleaseFailure as error:
-        module.fail_json(**_failed(host, error.failure))
-    if outcome.changed and not module.check_mode:
-        host.tell("release", "as described", "completed")
-    module.exit_json(
-        changed=outcome.changed,
-        actions=outcome.actions,
-        services=outcome.services,
-        drained=outcome.drained,
-        gates=outcome.gates,
-        timeline=host.timeline,
-        diff={"before": _text(outcome.before), "after": _text(outcome.after)},
-        found=outcome.found,
-    )
-
-
-def _failed(host: Host, failure: Failure) -> Json:
-    """Give what the module returns of a failure."""
-    host.tell("release", failure.summary, "failed")
-    return {"msg": failure.message(), "failure": failure.as_dict(), "timeline": host.timeline}
-
-
-def _run(module: AnsibleModule, host: Host) -> Outcome:
-    params = module.params
-    engine = Engine(params["docker_socket"])
-    if params["state"] == "absent":
-        return host_absent.remove(
-            engine,
-            host,
-            params["app"],
-            params["config_dir"],
-            volumes=params["remove_volumes"],
-            check_mode=module.check_mode,
-        )
-    desired = host_options.desired(params)
-    # What the orphan of a killed run still does here is waited for.
-    alone = nullcontext() if module.check_mode else host_lock.held(desired.config_dir, desired.app)
-    if params["state"] == "returned":
-        with alone:
-            return Return(engine, host, desired, module.check_mode).run()
-    release = Release(engine, host, desired, module.check_mode)
-    question = {name: params[name] for name in ("app", "config_dir", "docker_socket")}
-    try:
-        with alone:
-            before = host_state.state_of(**question, checks=[])
-            outcome = release.run()
-            if not outcome.changed:
-                outcome.found = _found({**question, "checks": outcome.checks}, before)
-    except ReleaseFailure as error:
-        module.fail_json(**_failed(host, error.failure), gates=release.gates.runs)
-    outcome.gates = release.gates.runs
-    return outcome
-
-
-def _found(question: Json, before: str) -> Json:
-    """Give what there is on a host that is as described, and how to ask for it again; nothing if it moves."""
-    answer = host_state.state_of(**question)
-    things = [line for line in answer.splitlines() if not line.startswith(host_state.CHECK)]
-    return {"question": question, "answer": answer} if things == before.splitlines() else {}
-
-
-def _text(lines: list[str]) -> str:
-    return "".join(f"{line}\n" for line in lines)
-
-
-if __name__ == "__main__":
-    main()

@@ -49,7 +49,9 @@ class Looks:
             path = self._values.of([application], variables)[application]
             released = kept.read(Path(path), APPLICATION) if isinstance(path, str) else {}
             self._configurations[name], self._configured[name] = reads, configured
-            programs[name] = host_program.look(
+            programs[name] = host_program.program(
+                "host_look",
+                "look",
                 ports=list(ports),
                 docker_socket=docker_api.SOCKET,
                 script=configured.get("question", ""),

@@ -22,14 +22,16 @@ from ansible.executor.task_executor import TaskExecutor
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
 
-PYTHON = "python3"
+from . import host_program
 
 #: The variables of a host, by name.
 Variables = dict[str, Any]
 
 
 class Shell(ActionBase):
-    """A shell on a host, as root."""
+    """A shell on a host, as root; its `command` runs a program of host_program's."""
+
+    command: str
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Be no task."""
@@ -37,12 +39,8 @@ class Shell(ActionBase):
 
     def python(self, program: bytes) -> dict[str, Any]:
         """Run a program by the host's Python; return its `rc`, `stdout` and `stderr`, or why it did not."""
-        # It need not be looked for where its path is told.
-        told = str(self.variables.get("ansible_python_interpreter", PYTHON))
-        python = PYTHON if told.startswith("auto") else told
         try:
-            # On standard input, so that no terminal takes part.
-            return dict(self._low_level_execute_command(f"{python} -IS -", in_data=program))
+            return dict(self._low_level_execute_command(self.command, in_data=program))
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": error.message}
         except AnsibleError as error:
@@ -80,8 +78,8 @@ class Way(TaskExecutor):
         self._connection = self._get_connection(variables, templar, name)
         self._set_connection_options(variables, templar)
         shell = Shell(self._task, self._connection, play, self._loader, templar, self._shared_loader_obj)
-        interpreter = variables.get("ansible_python_interpreter", PYTHON)
-        shell.variables = {"ansible_python_interpreter": templar.template(interpreter)}
+        interpreter = variables.get("ansible_python_interpreter", host_program.PYTHON)
+        shell.command = host_program.command(templar.template(interpreter))
         return shell
 
 

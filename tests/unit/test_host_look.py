@@ -160,7 +160,9 @@ def test_an_engine_that_does_not_answer_tells_nothing(
 
 def test_the_program_needs_nothing_but_python(tmp_path: Path) -> None:
     """It is run as on a host: alone, without any path of this project."""
-    program = host_program.look(
+    program = host_program.program(
+        "host_look",
+        "look",
         ports=[80],
         docker_socket=str(tmp_path / "no.sock"),
         script="echo 'it''s here'; exit 0",
@@ -182,8 +184,13 @@ def test_the_program_needs_nothing_but_python(tmp_path: Path) -> None:
 
 
 def test_a_question_that_fails_is_not_answered(tmp_path: Path) -> None:
-    program = host_program.look(
-        ports=[], docker_socket=str(tmp_path / "no.sock"), script="echo x; exit 3", application=None
+    program = host_program.program(
+        "host_look",
+        "look",
+        ports=[],
+        docker_socket=str(tmp_path / "no.sock"),
+        script="echo x; exit 3",
+        application=None,
     )
     done = subprocess.run([sys.executable, "-IS", "-"], input=program, capture_output=True, check=True)
     assert json.loads(done.stdout)["answer"] == ""

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
-from ansible.module_utils.testing import patch_module_args
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 
+from plugins.action.host_release import OWN
 from plugins.module_utils import host_options
 from plugins.module_utils.host_failure import pull_cause, start_cause, without_secrets
 from plugins.modules import host_release
+from plugins.plugin_utils import host_program
 
 
 def shape(options: dict[str, Any], nested: str) -> dict[str, Any]:
@@ -29,13 +35,15 @@ def shape(options: dict[str, Any], nested: str) -> dict[str, Any]:
 
 def test_documentation_and_arguments_agree() -> None:
     documented = yaml.safe_load(host_release.DOCUMENTATION)["options"]
+    own = {name: documented.pop(name) for name in OWN}
+    assert set(own) == set(OWN), "the action's"
     assert shape(documented, "suboptions") == shape(host_options.ARGUMENT_SPEC, "options")
 
 
 def test_the_examples_are_yaml_and_name_the_module() -> None:
     for task in yaml.safe_load(host_release.EXAMPLES):
         assert set(task) == {"name", "slipway.core.host_release"}
-        assert set(task["slipway.core.host_release"]) <= set(host_options.ARGUMENT_SPEC)
+        assert set(task["slipway.core.host_release"]) <= {*host_options.ARGUMENT_SPEC, *OWN}
 
 
 def test_values_are_written_as_a_process_reads_them() -> None:
@@ -46,19 +54,19 @@ def test_values_are_written_as_a_process_reads_them() -> None:
     assert desired.containers[0].environment == {"A": "true", "B": "1", "C": "c"}
 
 
-def test_an_engine_that_is_silent_fails_the_module(capsys: pytest.CaptureFixture[str]) -> None:
-    arguments = {
-        "app": "shop",
-        "docker_socket": "/run/none.sock",
-        "secrets": {"web": {"TOKEN": "a-hidden-word"}},
-    }
-    with patch_module_args(arguments), pytest.raises(SystemExit) as ended:
-        host_release.main()
-    output = capsys.readouterr().out
-    assert ended.value.code == 1
-    assert "docker_unavailable" in output
-    assert "Start the Docker Engine" in output
-    assert "a-hidden-word" not in output
+def test_an_engine_that_is_silent_fails_the_release_of_a_host_that_has_python_alone(tmp_path: Path) -> None:
+    """It is run as on a host: alone, without any path of this project."""
+    arguments = {"app": "shop", "docker_socket": "/run/none.sock", "config_dir": str(tmp_path)}
+    params = ArgumentSpecValidator(host_options.ARGUMENT_SPEC).validate(arguments).validated_parameters
+    program = host_program.program("host_run", "run", params=params, check_mode=False)
+    done = subprocess.run(
+        [sys.executable, "-IS", "-"], input=program, cwd="/", env={}, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    result = json.loads(done.stdout)
+    assert result["failed"]
+    assert result["failure"]["cause"] == "docker_unavailable"
+    assert "Start the Docker Engine" in result["msg"]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -69,16 +71,20 @@ class Host(ActionModule):
         self.given: dict[str, Any] = {}
         self._task = SimpleNamespace(check_mode=check_mode, args={})
 
-    def _execute_module(self, module_args: dict[str, Any], **_: Any) -> dict[str, Any]:
-        self.given = {**module_args}
-        # As Ansible does.
-        module_args["_ansible_check_mode"] = False
-        return {**self.result, "_ansible_parsed": True}
+    def _low_level_execute_command(self, cmd: str, in_data: bytes) -> dict[str, Any]:
+        """Be a host of which nothing but the result is there."""
+        assert cmd == "PROXY=p python3 -IS -"
+        (told,) = re.findall(r"json\.loads\((.+)\)\)\)\)$", in_data.decode().strip())
+        self.given = json.loads(ast.literal_eval(told))["params"]
+        return {"rc": 0, "stdout": f"a word before\n{json.dumps(self.result)}\n", "stderr": ""}
+
+    def _compute_environment_string(self) -> str:
+        return "PROXY=p"
 
     def release(self, **options: Any) -> dict[str, Any]:
         """Release as the role's task does."""
-        templar = Templar(DataLoader(), variables={**DEFAULTS, **self.options, **options})
-        self._task.args = templar.template(TOLD)
+        self._templar = Templar(DataLoader(), variables={**DEFAULTS, **self.options, **options})
+        self._task.args = self._templar.template(TOLD)
         return self.run(None, {})
 
     def passed_over(self, seen: str = "all well", **options: Any) -> dict[str, Any] | None:
@@ -117,6 +123,40 @@ def test_what_is_rendered_reaches_the_module_and_what_is_for_the_action_alone_do
     assert host.given["secrets"] == {"web": {"PASSWORD": "hush-hush"}}
     assert [route["service"] for route in host.given["routes"]] == ["web"]
     assert not {"application", "kept_in"} & {*host.given}
+
+
+def test_all_that_is_wrong_is_said_before_the_host_is_asked(host: Host) -> None:
+    host.given = {}
+    with pytest.raises(AnsibleActionFail) as refused:
+        host.release(host_release_drain_timeout="soon", host_release_health_timeout="later")
+    for name in ("drain_timeout", "health_timeout"):
+        assert name in str(refused.value)
+    assert not host.given
+
+
+def test_no_secret_is_in_what_a_host_tells(host: Host) -> None:
+    host.result = {"failed": True, "msg": "refused hush-hush", "failure": {"log": ["of-today it was"]}}
+    told = json.dumps(host.release())
+    assert "refused" in told
+    assert "hush-hush" not in told
+    assert "of-today" not in told
+
+
+@pytest.mark.parametrize(
+    ("said", "why"),
+    [
+        ({"rc": 127, "stdout": "", "stderr": "python3: not found"}, "python3: not found"),
+        ({"rc": 1, "stdout": "{\n", "stderr": ""}, "{"),
+        ({"rc": 137, "stdout": "", "stderr": ""}, "exit code 137"),
+    ],
+)
+def test_a_host_that_tells_nothing_has_failed(
+    host: Host, monkeypatch: pytest.MonkeyPatch, said: dict[str, Any], why: str
+) -> None:
+    monkeypatch.setattr(host, "_low_level_execute_command", lambda *_, **__: said)
+    result = host.release()
+    assert result["failed"]
+    assert result["msg"] == f"The release ended without a result: {why}"
 
 
 def test_what_cannot_be_rendered_is_said(host: Host) -> None:
