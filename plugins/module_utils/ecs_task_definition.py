@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
 from .aws_shapes import Rules, coerced, faults, normal
 from .ecs_api import (
     SERVICES_AT_ONCE,
@@ -206,11 +208,23 @@ class TaskDefinitions:
         # Some implementations take the family for a prefix, as the parameter's name says.
         return sorted((arn for arn in arns if self._is_ours(arn)), key=number, reverse=True)
 
-    def describe(self, arn: str) -> Revision:
-        """One revision."""
-        answer = self.client.describe_task_definition(taskDefinition=arn, include=["TAGS"])
-        definition = normalised(answer["taskDefinition"], self.shape)
-        return Revision(arn, definition, from_tags(answer.get("tags", [])))
+    def newest(self) -> Revision | None:
+        """The newest active revision; None where the family has none."""
+        try:
+            return self.describe(self.family)
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ClientException":
+                raise
+            # By it ECS says that there is none, and other things.
+            active = self.active()
+            return self.describe(active[0]) if active else None
+
+    def describe(self, name: str) -> Revision:
+        """One revision by its ARN, or the newest active one of a family."""
+        answer = self.client.describe_task_definition(taskDefinition=name, include=["TAGS"])
+        found = answer["taskDefinition"]
+        definition = normalised(found, self.shape)
+        return Revision(found["taskDefinitionArn"], definition, from_tags(answer.get("tags", [])))
 
     def register(self, definition: Mapping[str, Any], tags: Mapping[str, str]) -> str:
         """Make a revision; its ARN."""

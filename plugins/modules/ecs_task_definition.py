@@ -52,7 +52,9 @@ options:
       - When nothing else differs they are changed in place.
     type: dict
   keep:
-    description: Active revisions that are kept, at least 1. One that is in use is kept besides.
+    description: >-
+      Active revisions that are kept, at least 1, whenever one more is registered. One that is in use is kept
+      besides.
     type: int
     default: 10
   cluster:
@@ -145,9 +147,11 @@ def present(call: Call, definitions: TaskDefinitions) -> dict[str, Any]:
     family, tags = definitions.family, _tags(call.params["tags"])
     definition = checked(family, call.params["definition"], definitions.shape)
     wanted = normalised(definition, definitions.shape)
-    active = definitions.active()
-    known = definitions.describe(active[0]) if active else None
+    known = definitions.newest()
+    active: list[str] = []
     if known is not None and known.definition != wanted:
+        # Which others there are matters only here.
+        active = definitions.active()
         running = definitions.run_by(call.params["cluster"], call.params["service"])
         if running in active[1:] and (revision := definitions.describe(running)).definition == wanted:
             known = revision
@@ -160,7 +164,7 @@ def present(call: Call, definitions: TaskDefinitions) -> dict[str, Any]:
             arn = definitions.register(definition, without_aws(new_tags))
         retag(definitions.client, arn, todo.tags)
     after = [arn, *active] if todo.register else active
-    going = _unused(definitions, surplus(after, call.params["keep"]))
+    going = _unused(definitions, surplus(after, call.params["keep"])) if todo.register else []
     if not call.check_mode:
         definitions.deregister(going)
     before = {"definition": known.definition, "tags": known_tags} if known else {}

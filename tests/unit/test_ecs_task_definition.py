@@ -12,7 +12,7 @@ from plugins.module_utils.aws_shapes import coerced, faults
 from plugins.module_utils.ecs_api import EcsError, TagChange, tag_change, tags_after
 from plugins.module_utils.ecs_task_definition import TaskDefinitions, checked, normalised, surplus
 from plugins.modules import ecs_task_definition
-from tests.unit.aws_doubles import Double, Path, changed, dotted, example, input_shape, leaves, reordered, run
+from tests.unit.aws_doubles import Double, Path, changed, dotted, example, input_shape, leaves, refused, reordered, run
 
 SHAPE = input_shape("ecs", "RegisterTaskDefinition")
 ACCOUNT = "arn:aws:ecs:eu-central-1:123456789012"
@@ -270,6 +270,11 @@ class Ecs(Double):
         return {"taskDefinitionArns": [*self.revisions, f"{ACCOUNT}:task-definition/api-other:9"]}
 
     def do_describe_task_definition(self, taskDefinition: str, **_params: Any) -> dict[str, Any]:
+        """By its ARN, or the newest of a family."""
+        if taskDefinition == "api":
+            if not self.revisions:
+                raise refused("ClientException", "DescribeTaskDefinition")
+            taskDefinition = max(self.revisions, key=lambda arn: int(arn.rpartition(":")[2]))
         return {"taskDefinition": self.revisions[taskDefinition], "tags": self.tags[taskDefinition]}
 
     def do_deregister_task_definition(self, taskDefinition: str) -> dict[str, Any]:
@@ -372,13 +377,21 @@ class TestModule:
             for number in range(12)
         ]
         ecs.tasks = [{"taskArn": "t", "taskDefinitionArn": ecs.arn(3)}]
-        result = present(ecs, {**MINIMAL, "cpu": "6"}, keep=2)
+        assert not present(ecs, {**MINIMAL, "cpu": "6"}, keep=2)["changed"], "they go when one more comes"
+        result = present(ecs, {**MINIMAL, "cpu": "7"}, keep=2)
         assert result["changed"]
-        assert result["deregistered"] == [ecs.arn(4), ecs.arn(2)]
-        assert sorted(ecs.revisions) == [ecs.arn(number) for number in (1, 3, 5, 6)]
+        assert result["deregistered"] == [ecs.arn(5), ecs.arn(4), ecs.arn(2)]
+        assert sorted(ecs.revisions) == [ecs.arn(number) for number in (1, 3, 6, 7)]
         assert result["diff"]["before"]["active_revisions"] == [6, 5, 4, 3, 2, 1]
-        assert result["diff"]["after"]["active_revisions"] == [6, 5, 3, 1]
-        assert not present(ecs, {**MINIMAL, "cpu": "6"}, keep=2)["changed"]
+        assert result["diff"]["after"]["active_revisions"] == [7, 6, 3, 1]
+        assert not present(ecs, {**MINIMAL, "cpu": "7"}, keep=2)["changed"]
+
+    def test_what_differs_in_nothing_takes_one_question(self) -> None:
+        ecs = Ecs()
+        present(ecs)
+        ecs.calls.clear()
+        present(ecs)
+        assert [name for name, _ in ecs.calls] == ["describe_task_definition"]
 
     def test_what_the_service_runs_is_taken_where_it_is_as_described(self) -> None:
         ecs, failed = Ecs(), {**MINIMAL, "cpu": "512"}
