@@ -29,7 +29,7 @@ def digests(folder: Path) -> list[tuple[str, str]]:
     """Return the files in a folder and below, each with a digest of it, but for what Python compiled."""
     # Hundreds of files, in each run: without a Path for each.
     paths = [
-        os.path.join(root, name)  # noqa: PTH118
+        os.path.join(root, name)
         for root, _, names in os.walk(folder)
         for name in names
         if not name.endswith(".pyc")
@@ -40,7 +40,7 @@ def digests(folder: Path) -> list[tuple[str, str]]:
 def file_digest(path: Path | str) -> str:
     """Return what stands for a file's content and mode; nothing where there is none."""
     try:
-        with open(path, "rb", buffering=0) as file:  # noqa: PTH123
+        with open(path, "rb", buffering=0) as file:
             return f"{os.fstat(file.fileno()).st_mode:o} {hashlib.sha256(file.read()).hexdigest()}"
     except OSError:
         return ""

@@ -12,7 +12,18 @@ from plugins.module_utils.aws_shapes import coerced, faults
 from plugins.module_utils.ecs_api import EcsError, TagChange, tag_change, tags_after
 from plugins.module_utils.ecs_task_definition import TaskDefinitions, checked, normalised, surplus
 from plugins.modules import ecs_task_definition
-from tests.unit.aws_doubles import Double, Path, changed, dotted, example, input_shape, leaves, refused, reordered, run
+from tests.unit.aws_doubles import (
+    Double,
+    Path,
+    changed,
+    dotted,
+    example,
+    input_shape,
+    leaves,
+    refused,
+    reordered,
+    run,
+)
 
 SHAPE = input_shape("ecs", "RegisterTaskDefinition")
 ACCOUNT = "arn:aws:ecs:eu-central-1:123456789012"
