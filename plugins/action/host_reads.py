@@ -38,12 +38,15 @@ class ActionModule(Reads):
         names = {"type": "list", "elements": "str", "default": []}
         return {
             **dict.fromkeys(QUESTIONS, names),
+            "in_full": {"type": "bool", "default": False},
             "answer": {"type": "str", "default": "", "no_log": False},
             "good_until": {"type": "float", "default": 0},
         }
 
     def _compare(self, path: Path, arguments: Mapping[str, Any]) -> dict[str, Any]:
         """Say whether all is as it was kept, and what the host answers."""
+        if arguments["in_full"]:
+            return {"unchanged": False, "msg": "Every setting is to be gone through."}
         found = kept.read(path, CONFIGURATION)
         answer = self._answer(found["question"]) if found else ""
         why = differs(found, answer, lambda: self._told(arguments, {}))

@@ -15,12 +15,12 @@ from typing import Any
 from ansible.errors import AnsibleActionFail
 from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.module_utils.common.parameters import remove_values
-from ansible.plugins.action import ActionBase
 
 from ..module_utils import kept
 from ..module_utils.host_options import ARGUMENT_SPEC
 from ..module_utils.model_views import host_containers
 from ..plugin_utils import code, host_program
+from ..plugin_utils.host_python import HostPython
 
 OWN = ("kept_in", "application")
 #: What names a release and lets it pull, and is never compared.
@@ -29,7 +29,7 @@ NOT_COMPARED = ("release", "base", "registry_auth", "kept_in")
 COST = {"n": 2**11, "r": 8, "p": 1}
 
 
-class ActionModule(ActionBase):
+class ActionModule(HostPython):
     """The action of slipway.core.host_release."""
 
     _supports_check_mode = True
@@ -43,6 +43,8 @@ class ActionModule(ActionBase):
             arguments |= host_containers(**given["application"]) if given.get("application") else {}
         except ValueError as error:
             raise AnsibleActionFail(str(error)) from error
+        except KeyError as error:
+            raise AnsibleActionFail(f"nothing is told of {error}: neither image nor address") from error
         result = self._release(arguments, task_vars or {})
         there, path = result.pop("found", {}), given.get("kept_in")
         if there and path and not self._task.check_mode:
@@ -50,7 +52,7 @@ class ActionModule(ActionBase):
             kept.write(Path(path), {**there, "told": told(given, salt), "salt": salt, "result": result})
         return result
 
-    def _release(self, arguments: Mapping[str, Any], variables: Mapping[str, Any]) -> dict[str, Any]:
+    def _release(self, arguments: Mapping[str, Any], variables: dict[str, Any]) -> dict[str, Any]:
         """Run the release by the host's own Python; return what it tells, without any secret."""
         validated = ArgumentSpecValidator(ARGUMENT_SPEC).validate(arguments)
         if validated.error_messages:
@@ -58,9 +60,7 @@ class ActionModule(ActionBase):
         program = host_program.program(
             "host_run", "run", params=validated.validated_parameters, check_mode=self._task.check_mode
         )
-        interpreter = self._templar.template(variables.get("ansible_python_interpreter", host_program.PYTHON))
-        command = f"{self._compute_environment_string()} {host_program.command(interpreter)}".strip()
-        said = self._low_level_execute_command(command, in_data=program)
+        said = self.run_program(program, variables, self._compute_environment_string())
         try:
             result = json.loads(said["stdout"].splitlines()[-1])
         except (IndexError, ValueError):

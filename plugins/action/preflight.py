@@ -12,6 +12,7 @@ from typing import Any
 
 from ansible._internal._datatag._tags import Origin, VaultedValue
 from ansible.errors import AnsibleError, AnsibleUndefinedVariable, AnsibleValueOmittedError
+from ansible.module_utils.common.arg_spec import ArgumentSpecValidator
 from ansible.parsing.vault import EncryptedString, is_encrypted
 from ansible.plugins.action import ActionBase
 
@@ -34,13 +35,20 @@ CHECKED_ELSEWHERE = ("app_services", "database_service")
 HOSTS = "app_hosts"
 #: How the names begin of what is known of a host only when it is there, or has been looked at.
 OF_HOSTS = ("ansible_", "ec2_", "hostvars")
-#: What is for the action alone, and the module that it calls beside its own.
-OWN = ("stack", "provision", "images", "hosts", "ports", "configuration", "application")
+#: What is for the action alone.
+OWN: dict[str, dict[str, Any]] = {
+    "stack": {"type": "str", "default": ""},
+    "provision": {"type": "dict", "default": {}},
+    "images": {"type": "bool", "default": False},
+    "hosts": {"type": "list", "elements": "str", "default": []},
+    "ports": {"type": "list", "elements": "int", "default": [80]},
+    "configuration": {"type": "str", "default": ""},
+    "application": {"type": "str", "default": ""},
+}
+#: The module that it calls beside its own.
 COMPARED = "slipway.core.aws_reads"
 #: The role that has the images in the registry, the files of its tasks, and the result that names them.
 IMAGES, IMAGES_TASKS, IMAGES_FOUND = "images", ("ecr_repositories", "ecr_login", "registry"), "__images_made"
-#: What is looked at on a host where nothing else is said.
-LOOK: dict[str, Any] = {"ports": [80], "configuration": "", "application": ""}
 
 
 class ActionModule(ActionBase):
@@ -57,37 +65,33 @@ class ActionModule(ActionBase):
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Judge all, and meanwhile see what later steps would find."""
         self._variables = variables = task_vars or {}
-        arguments = {name: value for name, value in self._task.args.items() if name not in OWN}
+        own = _own(self._task.args)
         # What is seen holds as long as nobody else has the lock after this.
-        lease = held_locks.last(self._task.args.get("stack") or "")
-        beside = [
-            Fork(see, name)
-            for name, see in (("provision", self._compare), ("images", self._plan_images))
-            if self._task.args.get(name)
-        ]
-        looks = self._looks(variables)
-        result = self._judge(arguments, variables, looks)
+        lease = held_locks.last(own["stack"])
+        sees = {"provision": self._compare, "images": self._plan_images}
+        beside = [Fork(see, name) for name, see in sees.items() if own[name]]
+        looks = self._looks(own)
+        result = self._judge(variables, looks)
         if result.get("failed"):
             # Nothing stands beside the faults, and nobody waits for more.
             for fork in beside:
                 fork.end()
             return result
-        seen = {fork.label: fork.result() for fork in beside}
-        # What fails there, the step itself will say.
+        seen = {name: {} for name in sees} | {fork.label: fork.result() for fork in beside}
         return {
             **result,
             "lease": lease,
             "hosts": looks.found,
+            # What fails there, the step itself will say.
             **{name: {} if found.get("failed") else found for name, found in seen.items()},
         }
 
-    def _looks(self, variables: Mapping[str, Any]) -> Looks:
-        """Begin to look at the hosts that exist."""
-        told = self._task.args
-        wanted = {name: told.get(name) or default for name, default in LOOK.items()}
-        hostvars = variables["hostvars"]
-        hosts = {name: host_shells.variables_of(hostvars, name) for name in told.get("hosts") or []}
-        return Looks(self, hosts, **wanted)
+    def _looks(self, own: Mapping[str, Any]) -> Looks:
+        """Begin to look at the hosts that exist, as far as --limit goes."""
+        hostvars = self._variables["hostvars"]
+        within = {host.name for host in hostvars._inventory.get_hosts(ignore_restrictions=True)}
+        hosts = {name: host_shells.variables_of(hostvars, name) for name in own["hosts"] if name in within}
+        return Looks(self, hosts, **{name: own[name] for name in ("ports", "configuration", "application")})
 
     def _compare(self, _label: str) -> dict[str, Any]:
         """See what provisioning would find; in a process of its own, whose task is another one."""
@@ -109,8 +113,9 @@ class ActionModule(ActionBase):
         found = Role(self._loader, IMAGES).planned(self, self._variables, IMAGES_TASKS)
         return found[IMAGES_FOUND]["images"] if found else {}
 
-    def _judge(self, arguments: Mapping[str, Any], variables: dict[str, Any], looks: Looks) -> dict[str, Any]:
+    def _judge(self, variables: dict[str, Any], looks: Looks) -> dict[str, Any]:
         """Run the module where the task runs, with what only the controller knows."""
+        arguments = self._task.args
         base = arguments["project_dir"]
         project = Path(arguments["spec"]).parents[3]
         specs = preflight_specs.load(project, project / preflight_specs.KEPT)
@@ -129,7 +134,7 @@ class ActionModule(ActionBase):
             found.origins.update(_origins(value, name, base))
         result: dict[str, Any] = self._execute_module(
             module_args={
-                **usable,
+                **{name: value for name, value in usable.items() if name not in OWN},
                 "hosts": looks.found,
                 "environment_values": found.values,
                 "origins": found.origins,
@@ -141,6 +146,18 @@ class ActionModule(ActionBase):
         # It would hold every variable of the environment, keys to AWS among them.
         result.pop("invocation", None)
         return result
+
+
+def _own(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is for the action alone; of what is faulty, which is named with all else, the default."""
+    own = {}
+    for name, option in OWN.items():
+        validator = ArgumentSpecValidator({name: option})
+        validated = validator.validate({name: given[name]} if given.get(name) is not None else {})
+        if validated.error_messages:
+            validated = validator.validate({})
+        own[name] = validated.validated_parameters[name]
+    return own
 
 
 class Variables:

@@ -37,7 +37,6 @@ class FilterModule:
             "but_of_releases": model.but_of_releases,
             "document_services": document_services,
             "effective_services": effective_services,
-            "host_containers": model_views.host_containers,
             "image_repositories": model_views.image_repositories,
             "images_wanted": model_views.images_wanted,
             "listener_rules": model_views.listener_rules,

@@ -101,8 +101,8 @@ ARGUMENT_SPEC: Json = {
     "drain_timeout": {"type": "float", "default": 30},
     "health_timeout": {"type": "float", "default": 120},
     "keep_images": {"type": "int", "default": 3},
-    "config_dir": {"type": "path", "default": "/etc/slipway"},
-    "docker_socket": {"type": "path", "default": "/var/run/docker.sock"},
+    "config_dir": {"type": "str", "default": "/etc/slipway"},
+    "docker_socket": {"type": "str", "default": "/var/run/docker.sock"},
 }
 
 

@@ -37,6 +37,10 @@ options:
     description: What else decides what they do.
     type: dict
     default: {}
+  in_full:
+    description: Whether the roles are to be gone through whatever differs. Then nothing is asked.
+    type: bool
+    default: false
   files:
     description:
       - With O(state=kept), paths of files on the host whose content, mode or owner decides what the roles do,
@@ -111,7 +115,7 @@ unchanged:
   type: bool
 answer:
   description: What the host answers, for C(kept) to compare; empty where it was not asked.
-  returned: when O(state=compared)
+  returned: when O(state=compared), and not O(in_full)
   type: str
 msg:
   description: What differs, or why nothing is kept.

@@ -317,11 +317,11 @@ options:
     default: ""
   config_dir:
     description: The directory on the host below which the proxy's files are kept.
-    type: path
+    type: str
     default: /etc/slipway
   docker_socket:
     description: The Docker Engine's socket.
-    type: path
+    type: str
     default: /var/run/docker.sock
 attributes:
   check_mode:

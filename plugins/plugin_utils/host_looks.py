@@ -71,9 +71,10 @@ class Looks:
     def _look(self, name: str, said: Mapping[str, Any]) -> dict[str, Any]:
         if said.get("unreachable") or said.get("failed"):
             return {**said}
-        if said["rc"]:
-            return {"failed": True, "msg": said["stderr"].strip() or said["stdout"].strip()}
-        found: Mapping[str, Any] = json.loads(said["stdout"].splitlines()[-1])
+        try:
+            found: Mapping[str, Any] = json.loads(said["stdout"].splitlines()[-1])
+        except (IndexError, ValueError):
+            return {"failed": True, "msg": said["stderr"].strip() or said["stdout"].strip() or "no answer"}
         why = self._differs(name, found["answer"])
         return {**found["facts"], "configured": not why, "application": found["state"], "msg": why}
 
@@ -81,13 +82,15 @@ class Looks:
         reads = self._configurations[name]
         if "path" not in reads:
             return "Not asked."
+        if reads.get("in_full"):
+            return "Every setting is to be gone through."
 
         def now() -> str:
             return told(
                 self._loader,
                 self._values,
-                roles=reads["roles"],
-                inputs=reads["inputs"],
+                roles=reads.get("roles", []),
+                inputs=reads.get("inputs", {}),
                 variables=self._hosts[name],
             )
 

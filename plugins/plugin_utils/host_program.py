@@ -15,9 +15,6 @@ from typing import Any
 SOURCES = Path(__file__).resolve().parents[1] / "module_utils"
 #: How a source names others of the same package.
 IMPORTS = re.compile(r"^from \.(\w*) import (.+|\((?:\s*\w+,?)+\s*\))$", re.MULTILINE)
-PYTHON = "python3"
-#: How such a program is run; on standard input, so that no terminal takes part.
-COMMAND = "{python} -IS -"
 PROGRAM = """
 import json, sys, types
 package = sys.modules["slipway"] = types.ModuleType("slipway")
@@ -40,11 +37,6 @@ def program(name: str, function: str, **request: Any) -> bytes:
     """
     told = json.dumps(request)
     return PROGRAM.format(sources=sources(name), function=function, request=told).encode()
-
-
-def command(interpreter: str) -> str:
-    """Return the command that runs a program; a Python need not be looked for where its path is told."""
-    return COMMAND.format(python=PYTHON if interpreter.startswith("auto") else interpreter)
 
 
 @functools.cache

@@ -17,34 +17,32 @@ from typing import Any
 
 from ansible import constants, context
 from ansible._internal._templating._engine import TemplateEngine
-from ansible.errors import AnsibleConnectionFailure, AnsibleError
+from ansible.errors import AnsibleConnectionFailure
 from ansible.executor.task_executor import TaskExecutor
 from ansible.playbook.play_context import PlayContext
 from ansible.plugins.action import ActionBase
 
-from . import host_program
+from .host_python import HostPython
 
 #: The variables of a host, by name.
 Variables = dict[str, Any]
 
 
-class Shell(ActionBase):
-    """A shell on a host, as root; its `command` runs a program of host_program's."""
-
-    command: str
+class Shell(HostPython):
+    """A shell on a host, as root."""
 
     def run(self, tmp: None = None, task_vars: dict[str, Any] | None = None) -> dict[str, Any]:
         """Be no task."""
         raise NotImplementedError
 
-    def python(self, program: bytes) -> dict[str, Any]:
-        """Run a program by the host's Python; return its `rc`, `stdout` and `stderr`, or why it did not."""
+    def told(self, program: bytes, variables: Variables) -> dict[str, Any]:
+        """Run a program; return what run_program does, or why there is nothing to return."""
         try:
-            return dict(self._low_level_execute_command(self.command, in_data=program))
+            return self.run_program(program, variables)
         except AnsibleConnectionFailure as error:
             return {"unreachable": True, "msg": error.message}
-        except AnsibleError as error:
-            return {"failed": True, "msg": error.message}
+        except Exception as error:  # noqa: BLE001  # whatever a connection raises is of this host alone
+            return {"failed": True, "msg": str(error)}
 
 
 class Way(TaskExecutor):
@@ -77,10 +75,7 @@ class Way(TaskExecutor):
         name = templar.template(variables.get("ansible_connection") or self._task.connection)
         self._connection = self._get_connection(variables, templar, name)
         self._set_connection_options(variables, templar)
-        shell = Shell(self._task, self._connection, play, self._loader, templar, self._shared_loader_obj)
-        interpreter = variables.get("ansible_python_interpreter", host_program.PYTHON)
-        shell.command = host_program.command(templar.template(interpreter))
-        return shell
+        return Shell(self._task, self._connection, play, self._loader, templar, self._shared_loader_obj)
 
 
 def variables_of(hostvars: Any, name: str) -> Variables:
@@ -106,13 +101,13 @@ class Asked:
             host = variables["hostvars"]._inventory.get_host(name)
             try:
                 shell = Way(action, host).shell(variables)
-            except AnsibleError as error:
-                self._found[name] = {"failed": True, "msg": error.message}
+            except Exception as error:  # noqa: BLE001  # whatever it is, it is of this host alone
+                self._found[name] = {"failed": True, "msg": str(error)}
             else:
-                ambient = contextvars.copy_context()
-                self._waiting[name] = self._pool.submit(ambient.run, shell.python, program(name))
+                run = contextvars.copy_context().run
+                self._waiting[name] = self._pool.submit(run, shell.told, program(name), variables)
 
     def answers(self) -> dict[str, dict[str, Any]]:
-        """Wait for all, and return by host what Shell.python does."""
+        """Wait for all, and return by host what Shell.told does."""
         self._pool.shutdown()
         return self._found | {name: answer.result() for name, answer in self._waiting.items()}

@@ -10,8 +10,8 @@ from ansible.errors import AnsibleError
 from ansible.parsing.vault import EncryptedString
 
 NAME = re.compile(r"[A-Za-z_]\w*")
-#: By these a template can come to a variable whose name is not written in it.
-BY_NAME = {"vars", "varnames"}
+#: By these a template can come to a variable whose name is not written in it: by another name, or in a file.
+UNSEEN = {"vars", "varnames", "lookup", "query", "q", "include", "import", "extends"}
 MISSING = object()
 
 
@@ -36,7 +36,7 @@ class Values:
                 return value
         value = self._template(templar, variables[name])
         within = words_within(name, variables)
-        if not BY_NAME & within:
+        if not UNSEEN & within:
             written = {each: variables.get(each, MISSING) for each in within}
             self._found.setdefault(name, []).append((written, value))
         return value

@@ -32,8 +32,8 @@ class Look(ActionModule):
     def _told(self, arguments: Any, facts: Any, files: Any = ()) -> str:
         return self.told
 
-    def compare(self, path: Path) -> Any:
-        return self._compare(path, {})
+    def compare(self, path: Path, *, in_full: bool = False) -> Any:
+        return self._compare(path, {"in_full": in_full})
 
     def run_between(self, path: Path, until: float | None = None, **asked: Any) -> str:
         """Compare, go the whole way, and keep; return why it was not kept."""
@@ -67,6 +67,12 @@ def test_what_differs_is_gone_through(path: Path, look: Look, why: str) -> None:
     found = look.compare(path)
     assert not found["unchanged"]
     assert why in found["msg"]
+
+
+def test_nothing_is_compared_where_all_is_to_be_gone_through(path: Path) -> None:
+    found = Look().compare(path, in_full=True)
+    assert not found["unchanged"]
+    assert "answer" not in found, "nothing is kept either"
 
 
 def test_what_was_kept_is_good_for_a_time(path: Path) -> None:

@@ -56,17 +56,28 @@ def test_values_are_written_as_a_process_reads_them() -> None:
 
 def test_an_engine_that_is_silent_fails_the_release_of_a_host_that_has_python_alone(tmp_path: Path) -> None:
     """It is run as on a host: alone, without any path of this project."""
-    arguments = {"app": "shop", "docker_socket": "/run/none.sock", "config_dir": str(tmp_path)}
+    arguments = {
+        "app": "shop",
+        "docker_socket": "$RUN/none.sock",
+        "config_dir": str(tmp_path),
+        "secrets": {"web": {"TOKEN": "none"}},
+    }
     params = ArgumentSpecValidator(host_options.ARGUMENT_SPEC).validate(arguments).validated_parameters
     program = host_program.program("host_run", "run", params=params, check_mode=False)
     done = subprocess.run(
-        [sys.executable, "-IS", "-"], input=program, cwd="/", env={}, capture_output=True, check=False
+        [sys.executable, "-IS", "-"],
+        input=program,
+        cwd="/",
+        env={"RUN": "/run"},
+        capture_output=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     result = json.loads(done.stdout)
     assert result["failed"]
     assert result["failure"]["cause"] == "docker_unavailable"
     assert "Start the Docker Engine" in result["msg"]
+    assert "/run/(secret).sock" in done.stdout.decode(), "no secret leaves the host"
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from ansible.errors import AnsibleActionFail
+from ansible.errors import AnsibleActionFail, AnsibleConnectionFailure
 from ansible.parsing.dataloader import DataLoader
 from ansible.plugins.action import ActionBase
 from ansible.template import Templar
@@ -81,6 +81,9 @@ class Host(ActionModule):
     def _compute_environment_string(self) -> str:
         return "PROXY=p"
 
+    def _is_pipelining_enabled(self, module_style: str, wrap_async: bool = False) -> bool:
+        return True
+
     def release(self, **options: Any) -> dict[str, Any]:
         """Release as the role's task does."""
         self._templar = Templar(DataLoader(), variables={**DEFAULTS, **self.options, **options})
@@ -142,6 +145,47 @@ def test_no_secret_is_in_what_a_host_tells(host: Host) -> None:
     assert "of-today" not in told
 
 
+class Files(Host):
+    """A host to which nothing goes but by a file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.files: dict[str, bytes] = {}
+        self.commands: list[str] = []
+        self._connection = SimpleNamespace(_shell=SimpleNamespace(join_path="{}/{}".format))
+
+    def _is_pipelining_enabled(self, module_style: str, wrap_async: bool = False) -> bool:
+        return False
+
+    def _make_tmp_path(self, remote_user: str | None = None) -> str:
+        return "/home/admin/own"
+
+    def _transfer_data(self, remote_path: str, data: Any) -> str:
+        self.files[remote_path] = data
+        return remote_path
+
+    def _fixup_perms2(self, remote_paths: Any, remote_user: Any = None, execute: bool = True) -> None:
+        assert remote_paths == ("/home/admin/own", "/home/admin/own/program.py")
+
+    def _remove_tmp_path(self, tmp_path: str, force: bool = False) -> None:
+        assert tmp_path == "/home/admin/own"
+        self.files.clear()
+
+    def _low_level_execute_command(self, cmd: str, in_data: bytes | None = None) -> dict[str, Any]:
+        assert in_data is None, "it would be typed into whatever listens"
+        assert b"hush-hush" in self.files["/home/admin/own/program.py"]
+        self.commands.append(cmd)
+        raise AnsibleConnectionFailure("gone")
+
+
+def test_where_nothing_can_be_sent_to_a_command_a_file_is_and_never_stays(tmp_path: Path) -> None:
+    host = Files(tmp_path / "host.json")
+    with pytest.raises(AnsibleConnectionFailure):
+        host.release()
+    assert host.commands == ["PROXY=p python3 -IS /home/admin/own/program.py"]
+    assert not host.files
+
+
 @pytest.mark.parametrize(
     ("said", "why"),
     [
@@ -162,6 +206,8 @@ def test_a_host_that_tells_nothing_has_failed(
 def test_what_cannot_be_rendered_is_said(host: Host) -> None:
     with pytest.raises(AnsibleActionFail, match="no value was read for secrets of web: PASSWORD"):
         host.release(host_release_secrets={})
+    with pytest.raises(AnsibleActionFail, match="nothing is told of 'web'"):
+        host.release(host_release_images={"proxy": {"image": "proxy@sha256:1"}})
 
 
 @pytest.mark.parametrize(

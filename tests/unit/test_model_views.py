@@ -196,7 +196,6 @@ def test_the_filters_are_all_there() -> None:
         "but_of_releases",
         "document_services",
         "effective_services",
-        "host_containers",
         "image_repositories",
         "images_wanted",
         "listener_rules",

@@ -69,6 +69,14 @@ def test_what_is_not_is_worked_out_for_each(
     assert [values.one(wanted=wanted, **each) for each in (first, second, first)] == [*come_to, come_to[0]]
 
 
+@pytest.mark.parametrize("wanted", ["{{ lookup('file', '/dev/null') }}", "{% include 'other.j2' %}"])
+def test_what_may_be_made_of_a_file_is_worked_out_for_each(wanted: str) -> None:
+    values = Counted()
+    values.one(wanted=wanted)
+    values.one(wanted=wanted)
+    assert values.worked_out == 2
+
+
 def test_what_has_no_value_says_why_and_what_is_not_there_is_none() -> None:
     values = Counted()
     assert "nonesuch" in values.one(wanted="{{ nonesuch }}")["error"]

@@ -104,14 +104,19 @@ gone ansible_host=127.0.0.1 ansible_port=9 ansible_ssh_retries=0
 def test_hosts_are_looked_at_beside_each_other_and_judged_with_all_else(tmp_path: Path) -> None:
     hosts = tmp_path / "hosts"
     hosts.write_text(HOSTS)
-    code, output = play(f"--inventory={hosts}", "--extra-vars", "preflight_disk_gib=1000000")
+    # The lab itself listens there.
+    given = [f"--inventory={hosts}", "--extra-vars", "preflight_disk_gib=1000000 preflight_ports=4566"]
+    code, output = play(*given)
     assert code != 0
-    assert "3 faults; nothing has been changed." in output
+    assert "4 faults; nothing has been changed." in output
     for text in (
         "host gone: ssh\n",
         "the host exists and cannot be reached: ",
         "host mute: python\n",
         "the host was reached and could not be looked at: ",
         "host well: disk\n",
+        "host well: port 4566\n",
     ):
         assert text in output
+    _, output = play(*given, "--limit", "localhost,well")
+    assert "2 faults; nothing has been changed." in output, "of hosts that are left out nothing is asked"
