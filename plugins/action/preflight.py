@@ -77,7 +77,9 @@ class ActionModule(ActionBase):
             for fork in beside:
                 fork.end()
             return result
-        seen = {name: {} for name in sees} | {fork.label: fork.result() for fork in beside}
+        seen: dict[str, dict[str, Any]] = {name: {} for name in sees} | {
+            fork.label: fork.result() for fork in beside
+        }
         return {
             **result,
             "lease": lease,
