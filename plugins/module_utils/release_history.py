@@ -9,8 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
@@ -65,6 +65,17 @@ class Begun:
     unfinished: list[str]
     gates: list[Json]
 
+    def told(self) -> Json:
+        """Return what the module release_record returns of it."""
+        return {
+            "changed": False,
+            "release_record": self.record,
+            "base_document": self.base,
+            "recorded": self.recorded,
+            "unfinished": self.unfinished,
+            "gates": self.gates,
+        }
+
 
 class History:
     """The records of one environment. Whoever writes holds the lock."""
@@ -109,45 +120,32 @@ class History:
                 return record
         raise ReleaseNotFound(f"there is no good release before {below}: name one with -e release=ID")
 
-    def begin(self, facts: Json, document: Json, *, check_mode: bool = False) -> Begun:
-        """Begin a release, and note those that ended without a word: they held the lock that is ours now."""
-        unfinished = []
-        base = None
-        newest = None
+    def last(self) -> list[Json]:
+        """Return the last good release and those after it, the newest first."""
+        found = []
         for record in self.newest_first():
-            newest = newest or record
+            found.append(record)
             if record["result"] == GOOD:
-                base = record
                 break
-            if record["result"] == RUNNING:
-                unfinished.append(record["id"])
-                if not check_mode:
+        return found
+
+    def begin(
+        self, facts: Json, document: Json, last: list[Json] | None = None, *, check_mode: bool = False
+    ) -> Begun:
+        """Begin a release, and note those that ended without a word: they held the lock that is ours now.
+
+        :param last: what `last` returns, where that is known
+        """
+        last = self.last() if last is None else last
+        begun = comparison(last, facts, document, self._now)
+        if not check_mode:
+            for record in last:
+                if record["result"] == RUNNING:
                     self._store.put(_key(record["id"]), {**record, "result": INTERRUPTED})
-        changed = changed_settings(base["document"] if base else {}, document)
-        record = {
-            "id": self._identifier(),
-            **facts,
-            "started": _written(self._now),
-            "ended": None,
-            "seconds": None,
-            "result": RUNNING,
-            "returned": False,
-            "base": base["id"] if base else "",
-            "document": document,
-            "changed": changed,
-            "parts": [],
-            "failure": None,
-            "gates": [],
-            "probe": None,
-        }
-        # After a release that did not become whole, the same description is a release all the same.
-        recorded = bool(changed) or newest is not base
-        if recorded and not check_mode:
-            self._store.put(_key(record["id"]), record)
-        gates = gates_of(document)
-        passed = set(self._store.keys(GATES)) if gates else set()
-        pending = [gate for gate in gates if _gate_key(gate) not in passed]
-        return Begun(record, base["document"] if base else {}, recorded, unfinished, pending)
+            if begun.recorded:
+                self._store.put(_key(begun.record["id"]), begun.record)
+        passed = set(self._store.keys(GATES)) if begun.gates else set()
+        return replace(begun, gates=[gate for gate in begun.gates if _gate_key(gate) not in passed])
 
     def passed(self, gate: Mapping[str, Any]) -> None:
         """Note that a gate has passed."""
@@ -165,8 +163,43 @@ class History:
         self._store.put(_key(record["id"]), ended)
         return ended
 
-    def _identifier(self) -> str:
-        return f"{self._now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+
+def comparison(
+    last: Sequence[Mapping[str, Any]], facts: Json, document: Json, now: datetime | None = None
+) -> Begun:
+    """Compare what is to be released with the last good release. All gates are among the result's.
+
+    :param last: what :meth:`History.last` returns
+    :param facts: what the record says beside it
+    """
+    now = now or datetime.now(UTC)
+    newest: Mapping[str, Any] = last[0] if last else {}
+    base: Mapping[str, Any] = next((record for record in last if record["result"] == GOOD), {})
+    changed = changed_settings(base.get("document", {}), document)
+    record = {
+        "id": f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
+        **facts,
+        "started": _written(now),
+        "ended": None,
+        "seconds": None,
+        "result": RUNNING,
+        "returned": False,
+        "base": base.get("id", ""),
+        "document": document,
+        "changed": changed,
+        "parts": [],
+        "failure": None,
+        "gates": [],
+        "probe": None,
+    }
+    return Begun(
+        record=record,
+        base=base.get("document", {}),
+        # After a release that did not become whole, the same description is a release all the same.
+        recorded=bool(changed) or newest is not base,
+        unfinished=[record["id"] for record in last if record["result"] == RUNNING],
+        gates=gates_of(document),
+    )
 
 
 def release_document(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -11,6 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 from ..module_utils import lock_renewal, release_lock
 from ..module_utils.lock_renewal import Controller, Keeper
 from ..module_utils.processes import Process
+from ..module_utils.release_history import History
 from ..module_utils.release_lock import ENDED, RETRIED, Held, Lease, Seen, Taken
 from ..module_utils.release_store import Store, environment_store
 from ..module_utils.s3_buckets import BucketError
@@ -147,6 +149,12 @@ previous:
   description: The token of the lease before the one that was taken; empty where there was none.
   returned: after C(held)
   type: str
+history:
+  description: >-
+    What is known of the releases before, for M(slipway.core.release_record): C(account), the id of the AWS
+    account, and C(last), the records of the last good release and of those after it, the newest first.
+  returned: after C(held) without I(hours), where it can be read
+  type: dict
 keeper:
   description: The process that renews the lock; 0 after C(absent).
   returned: after C(held) without I(hours), and after C(absent)
@@ -244,6 +252,9 @@ def _held(module: AnsibleAWSModule, store: Store) -> dict[str, Any]:
     }
     if not hours:
         result["keeper"] = _keep(module, stack, store, taken, since)
+        # Whoever cannot be told asks again, and says what is wrong.
+        with contextlib.suppress(ClientError, BotoCoreError):
+            result["history"] = {"account": store.owner, "last": History(store).last()}
     return result
 
 

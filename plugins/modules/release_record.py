@@ -3,10 +3,7 @@
 
 from __future__ import annotations
 
-import getpass
 import itertools
-import socket
-import subprocess
 from typing import Any
 
 from ansible_collections.amazon.aws.plugins.module_utils.modules import AnsibleAWSModule
@@ -76,9 +73,18 @@ options:
     type: int
     default: 20
   project_dir:
-    description: Where the revision of git is looked up.
+    description: Where V(begun) looks up the revision of git. The action plugin does.
     type: path
+  history:
+    description:
+      - What M(slipway.core.release_lock) returned as C(history) when this run took the lock. V(begun) then
+        asks for no release again, and where it has nothing to write, it asks AWS for nothing.
+    type: dict
+    default: {}
 attributes:
+  action:
+    support: full
+    description: Adds to O(facts) who begins a release, from which machine and which revision of git.
   check_mode:
     support: full
     description: Writes nothing.
@@ -165,7 +171,7 @@ def main() -> None:
             "ending": {"type": "dict", "default": {}},
             "release": {"type": "str", "default": ""},
             "limit": {"type": "int", "default": 20},
-            "project_dir": {"type": "path"},
+            "history": {"type": "dict", "default": {}},
         },
         required_if=[
             ("state", "begun", ["document"]),
@@ -174,11 +180,10 @@ def main() -> None:
         ],
         supports_check_mode=True,
     )
-    # It looks around while AWS is asked.
-    git = _ask_git(module.params["project_dir"]) if module.params["state"] == "begun" else None
     try:
-        store = environment_store(module.client, module.params["stack"], module.params["account"])
-        result = _result(module, History(store), git)
+        account = module.params["account"] or module.params["history"].get("account", "")
+        store = environment_store(module.client, module.params["stack"], account)
+        result = _result(module, History(store))
         module.exit_json(**result, account=store.owner)
     except ReleaseNotFound as error:
         module.fail_json(msg=str(error))
@@ -186,24 +191,17 @@ def main() -> None:
         module.fail_json_aws(error, msg="The history of releases cannot be reached")
 
 
-def _result(module: AnsibleAWSModule, history: History, git: subprocess.Popen[str] | None) -> dict[str, Any]:
+def _result(module: AnsibleAWSModule, history: History) -> dict[str, Any]:
     params = module.params
     if params["state"] == "begun":
-        facts = {**_actor(), "git": _git(git), **params["facts"]}
-        begun = history.begin(facts, params["document"], check_mode=module.check_mode)
+        last = params["history"].get("last")
+        begun = history.begin(params["facts"], params["document"], last, check_mode=module.check_mode)
         if begun.unfinished:
             module.warn(
                 f"The run of release {', '.join(begun.unfinished)} ended without a word, perhaps between two "
                 "hosts or services. This release brings all of them to one state."
             )
-        return {
-            "changed": False,
-            "release_record": begun.record,
-            "base_document": begun.base,
-            "recorded": begun.recorded,
-            "unfinished": begun.unfinished,
-            "gates": begun.gates,
-        }
+        return begun.told()
     if params["state"] == "passed":
         if not module.check_mode:
             history.passed(params["gate"])
@@ -217,28 +215,6 @@ def _result(module: AnsibleAWSModule, history: History, git: subprocess.Popen[st
         return {"changed": False, "releases": [summary(record) for record in records]}
     found = history.get(params["release"]) if params["release"] else history.before()
     return {"changed": False, "release_record": found}
-
-
-def _actor() -> dict[str, Any]:
-    return {"actor": {"user": getpass.getuser(), "host": socket.gethostname()}}
-
-
-def _ask_git(directory: str | None) -> subprocess.Popen[str] | None:
-    """Begin to ask for the state of a working tree; None where there is no git."""
-    command = ["git", "-C", directory or ".", "status", "--porcelain=v2", "--branch"]
-    try:
-        return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
-    except OSError:
-        return None
-
-
-def _git(asked: subprocess.Popen[str] | None) -> dict[str, Any]:
-    """Return revision and cleanliness of the working tree; None for both where there is none."""
-    lines = asked.communicate()[0].splitlines() if asked else []
-    revision = next((line.split()[2] for line in lines if line.startswith("# branch.oid ")), "(initial)")
-    if revision == "(initial)" or not asked or asked.returncode:
-        return {"revision": None, "dirty": None}
-    return {"revision": revision, "dirty": any(not line.startswith("#") for line in lines)}
 
 
 if __name__ == "__main__":

@@ -148,6 +148,18 @@ def test_a_long_history_costs_no_more(environment: Environment) -> None:
     assert environment.store.reads == 1
 
 
+def test_what_is_known_of_the_releases_before_is_not_read_again(environment: Environment) -> None:
+    base = environment.release("a")
+    died = environment.begin("b").record["id"]
+    last = environment.history().last()
+    assert [record["id"] for record in last] == [died, base]
+    environment.store.reads = 0
+    begun = environment.history().begin(FACTS, document("b"), last)
+    assert environment.store.reads == 0
+    assert (begun.record["base"], begun.unfinished, begun.recorded) == (base, [died], True)
+    assert environment.store.objects[f"releases/{died}.json"]["result"] == "interrupted"
+
+
 def test_the_end_is_added_to_the_beginning(environment: Environment) -> None:
     begun = environment.begin()
     ended = environment.history().end(begun.record, {"result": "failed", "returned": True})
