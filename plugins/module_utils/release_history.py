@@ -173,8 +173,8 @@ def comparison(
     :param facts: what the record says beside it
     """
     now = now or datetime.now(UTC)
-    newest: Mapping[str, Any] = last[0] if last else {}
-    base: Mapping[str, Any] = next((record for record in last if record["result"] == GOOD), {})
+    good = next((record for record in last if record["result"] == GOOD), None)
+    base: Mapping[str, Any] = good or {}
     changed = changed_settings(base.get("document", {}), document)
     record = {
         "id": f"{now:%Y%m%d-%H%M%S}-{secrets.token_hex(3)}",
@@ -196,7 +196,7 @@ def comparison(
         record=record,
         base=base.get("document", {}),
         # After a release that did not become whole, the same description is a release all the same.
-        recorded=bool(changed) or newest is not base,
+        recorded=bool(changed) or (len(last) > 0 and last[0] is not good),
         unfinished=[record["id"] for record in last if record["result"] == RUNNING],
         gates=gates_of(document),
     )
