@@ -14,6 +14,7 @@ from plugins.module_utils.release_history import (
     History,
     ReleaseNotFound,
     changed_settings,
+    comparison,
     history_line,
     release_document,
     summary,
@@ -109,6 +110,12 @@ def test_the_same_again_is_no_release(environment: Environment) -> None:
     assert begun.record["base"] == base
     assert begun.base == document("a")
     assert len(environment.store.objects) == 1
+
+
+def test_nothing_where_there_was_nothing_is_no_release() -> None:
+    begun = comparison([], FACTS, {})
+    assert not begun.recorded
+    assert begun.record["changed"] == []
 
 
 def test_after_a_failure_the_same_again_is_a_release(environment: Environment) -> None:
