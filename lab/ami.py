@@ -1,37 +1,39 @@
-"""The lab's AMI: the host image under the name by which inventories look for it."""
+"""The lab's AMIs: the images of hosts under the names by which inventories look for them."""
 
 from typing import Any
 
 import boto3
 
 from lab.console import step
-from lab.settings import AMI_NAME, HOST_IMAGE, Settings
+from lab.settings import AMIS, Settings
 
 # MiniStack takes any, and knows the account 000000000000 by it.
 ANY_KEY = "test"
 
 
 def ensure(settings: Settings) -> None:
-    """Register the host image as an AMI unless it is."""
-    if find(settings):
-        return
-    with step(f"AMI {AMI_NAME} from {HOST_IMAGE}"):
-        _client(settings).register_image(
-            Name=AMI_NAME,
-            Description="Debian 12 of the Slipway lab",
-            ImageLocation=HOST_IMAGE,
-            Architecture="x86_64",
-            VirtualizationType="hvm",
-            RootDeviceName="/dev/xvda",
-            EnaSupport=True,
-        )
+    """Register the images of hosts as AMIs unless they are."""
+    present = find(settings)
+    for name, image in AMIS.items():
+        if name in present:
+            continue
+        with step(f"AMI {name} from {image}"):
+            _client(settings).register_image(
+                Name=name,
+                Description="Debian 12 of the Slipway lab",
+                ImageLocation=image,
+                Architecture="x86_64",
+                VirtualizationType="hvm",
+                RootDeviceName="/dev/xvda",
+                EnaSupport=True,
+            )
 
 
-def find(settings: Settings) -> str:
-    """The AMI's id, or nothing."""
-    filters = [{"Name": "name", "Values": [AMI_NAME]}]
+def find(settings: Settings) -> dict[str, str]:
+    """The ids of those of the AMIs that are registered, by name."""
+    filters = [{"Name": "name", "Values": list(AMIS)}]
     images = _client(settings).describe_images(Owners=["self"], Filters=filters)["Images"]
-    return str(images[0]["ImageId"]) if images else ""
+    return {str(image["Name"]): str(image["ImageId"]) for image in images}
 
 
 def _client(settings: Settings) -> Any:

@@ -9,7 +9,7 @@ import docker
 
 from lab import ami, conformance, docker_engine, file_systems, images, network, process
 from lab.console import say
-from lab.settings import HOST_IMAGE, IMAGE_PREFIX, MINISTACK_VERSION, LabError, Settings
+from lab.settings import AMIS, IMAGE_PREFIX, MINISTACK_VERSION, LabError, Settings
 
 NOT_RUNNING = 3
 
@@ -78,7 +78,9 @@ def _status(settings: Settings, client: docker.DockerClient) -> int:
     for container in network.instances(settings, client):
         say(f"instance: {container.labels[network.INSTANCE_LABEL]} {container.status} ({container.name})")
     if healthy:
-        say(f"AMI: {ami.find(settings) or 'not registered'} ({HOST_IMAGE})")
+        present = ami.find(settings)
+        for name in AMIS:
+            say(f"AMI: {name}: {present.get(name, 'not registered')}")
     return 0 if healthy else NOT_RUNNING
 
 

