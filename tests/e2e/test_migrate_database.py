@@ -18,10 +18,11 @@ from lab.atlas import ORGANIZATION, SERVICE_ACCOUNT
 from tests.e2e.environment import ROOT, aws
 from tests.e2e.stages import Stage
 from tests.lab.cloud import wait_for
+from tests.ports import free_port
 
 STACK = "goals-ecs-mongo"
 MOVE, NAMED = "playbooks/migrate_database.yml", ("-e", f"migrate={STACK}")
-ATLAS_PORT = 47119
+ATLAS_PORT = free_port()
 SECRET = "goals/ecs-mongo/mongodb"
 VARIABLES = {"atlas_url": f"http://127.0.0.1:{ATLAS_PORT}", "atlas_poll_interval": 0.1}
 ATLAS = {

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import json
-import socket
 import subprocess
 import uuid
 from collections.abc import Mapping
@@ -19,6 +18,7 @@ from plugins.module_utils.host_effects import Host
 from plugins.module_utils.host_plan import HealthCheck, Wanted
 from plugins.module_utils.host_survey import Desired
 from plugins.module_utils.traefik import Proxy, Route
+from tests.ports import free_port
 
 IMAGE = "slipway-test/host-release"
 TRAEFIK = "slipway-lab/traefik:v3"
@@ -39,14 +39,6 @@ def image(version: str) -> str:
         capture_output=True,
     )
     return name
-
-
-def free_port() -> int:
-    """Return a port that nothing listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def web(version: str = "1", *, service: str = "web", **changes: Any) -> Wanted:

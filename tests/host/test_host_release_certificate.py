@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 
 from plugins.module_utils.traefik import Certificate, Proxy
-from tests.host.release_lab import TRAEFIK, Application, free_port, web
+from tests.host.release_lab import TRAEFIK, Application, web
+from tests.ports import free_port
 
 IMAGE = "slipway-test/pebble"
 ISSUER = b"Pebble"

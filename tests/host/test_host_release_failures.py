@@ -28,7 +28,8 @@ from plugins.module_utils.host_health import Candidate, HealthWatch
 from plugins.module_utils.host_plan import HealthCheck, Kernel, Wanted, candidate, render
 from plugins.module_utils.release_failure import Failure, ReleaseFailure
 from plugins.module_utils.traefik import Proxy
-from tests.host.release_lab import IMPATIENT, TRAEFIK, Application, free_port, web
+from tests.host.release_lab import IMPATIENT, TRAEFIK, Application, web
+from tests.ports import free_port
 from tests.probe import Probe
 
 ROOT = Path(__file__).parents[2]

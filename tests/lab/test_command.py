@@ -14,7 +14,7 @@ import docker
 import pytest
 
 from lab import process
-from lab.settings import Settings, from_environment, to_environment
+from lab.settings import AMIS, Settings, from_environment, to_environment
 from tests.lab.conftest import free_port, worker_number
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
@@ -59,7 +59,8 @@ def test_up_and_down(lab: Command, own: Settings, engine: docker.DockerClient) -
     assert again.returncode == 0
     assert process.running(own) == running, "a second run starts nothing"
     assert " .. " not in again.stdout, "and does nothing"
-    assert "AMI: ami-" in lab("status").stdout
+    status = lab("status").stdout
+    assert [name for name in AMIS if f"AMI: {name}: ami-" not in status] == []
     addresses = {f"{address}:{own.port}" for address in ("127.0.0.1", own.gateway)}
     assert _listening(running.pid) == addresses
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 
 import pytest
 
+from tests.ports import free_port
 from tests.probe import Probe
 
 SERVER = """
@@ -38,13 +39,6 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[1])), Handler).serve_forever()
 """
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def accepts(port: int) -> bool:
