@@ -290,6 +290,8 @@ def main(benchmark: Benchmark, sizes: Callable[[Sequence[int]], Sizes], about: s
         "--only", nargs="+", default=[], metavar="NAME", help="let these contenders alone run"
     )
     options = parser.parse_args()
+    # Without what Python keeps compiled, each start of Ansible or of a peer takes a second more.
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
     found = run(benchmark, sizes, sorted(options.sizes), options.runs, only=options.only)
     print(table(found))
     return 0 if all(each["met"] for each in found["targets"]) else MISSED
