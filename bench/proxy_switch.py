@@ -26,7 +26,8 @@ from plugins.module_utils import host_proxy, host_retire, traefik
 from plugins.module_utils.docker_api import Engine
 from plugins.module_utils.host_effects import Host
 from plugins.module_utils.host_plan import Found, Kernel
-from tests.host.release_lab import TRAEFIK, free_port, image
+from tests.host.release_lab import TRAEFIK, image
+from tests.ports import free_port
 from tests.probe import Probe
 
 NETWORK = "bench-proxy-switch"

@@ -27,8 +27,7 @@ ROLLBACK = re.compile(r"roll(ing|ed)? ?back|deployment failed|circuit breaker", 
 # ECS creates the deployment that it goes back to, and says so, within this.
 ROLLBACK_SAID_WITHIN = timedelta(seconds=60)
 # An end is seen late by at most this share of the time that has gone by.
-LATE = 0.1
-SHORTEST_PAUSE = 0.2
+LATE = 0.05
 # AWS answers an account some 20 questions a second about its services, and others ask too.
 REQUESTS_A_SECOND = 10
 
@@ -231,7 +230,7 @@ class Watch:
     def _pause(self, gone_by: float, services: int) -> float:
         """Seconds until the next questions."""
         requests = -(-services // SERVICES_AT_ONCE)
-        return max(requests / REQUESTS_A_SECOND, min(self.interval, max(SHORTEST_PAUSE, gone_by * LATE)))
+        return max(requests / REQUESTS_A_SECOND, min(self.interval, gone_by * LATE))
 
     def _describe(self, names: Sequence[str]) -> tuple[dict[str, Mapping[str, Any]], datetime | None]:
         """The services by name, and AWS's time when it told of the last of them."""

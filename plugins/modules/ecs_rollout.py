@@ -79,7 +79,7 @@ options:
     default: 900
   interval:
     description:
-      - The most seconds between questions. At first they are 0.2, later a tenth of the time gone by.
+      - The most seconds between questions. At first they are 0.1, later a twentieth of the time gone by.
       - DescribeServices is never called more than ten times a second.
     type: float
     default: 1.0

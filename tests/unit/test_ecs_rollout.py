@@ -619,7 +619,7 @@ class TestWatch:
         assert seen_soon(4, watch(ecs, elbv2, rollout)[1][0].seconds, held=3)
 
     def test_looks_often_at_first_and_never_more_often_than_aws_allows(self) -> None:
-        for services, interval, pauses in ((1, 1, [0.2, 0.2]), (55, 1, [0.6, 0.6]), (1, 0.05, [0.1, 0.1])):
+        for services, interval, pauses in ((1, 1, [0.1, 0.1]), (55, 1, [0.6, 0.6]), (1, 0.05, [0.1, 0.1])):
             ecs = Ecs()
             ecs.stages = {f"s{number}": [(0, STARTING)] for number in range(services)}
             looks: list[float] = []
