@@ -16,6 +16,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
 from ansible import constants, context
+from ansible._internal._templating._access import AnsibleAccessContext
 from ansible._internal._templating._engine import TemplateEngine
 from ansible.errors import AnsibleConnectionFailure
 from ansible.executor.task_executor import TaskExecutor
@@ -105,9 +106,15 @@ class Asked:
                 self._found[name] = {"failed": True, "msg": str(error)}
             else:
                 run = contextvars.copy_context().run
-                self._waiting[name] = self._pool.submit(run, shell.told, program(name), variables)
+                self._waiting[name] = self._pool.submit(run, _told, shell, program(name), variables)
 
     def answers(self) -> dict[str, dict[str, Any]]:
         """Wait for all, and return by host what Shell.told does."""
         self._pool.shutdown()
         return self._found | {name: answer.result() for name, answer in self._waiting.items()}
+
+
+def _told(shell: Shell, program: bytes, variables: Variables) -> dict[str, Any]:
+    # A copy of the task's context holds the same list of what is open while something is templated.
+    AnsibleAccessContext._contextvar.set(AnsibleAccessContext())
+    return shell.told(program, variables)
