@@ -218,8 +218,10 @@ def test_a_container_is_hardened(application: Application) -> None:
 def test_old_images_are_removed_but_for_the_newest(application: Application) -> None:
     repository = f"{application.name}/app"
     names = {number: f"{repository}:{number}" for number in "1234"}
-    for number, name in names.items():
-        subprocess.run(["docker", "tag", image(number), name], check=True)
+    # Of no other test, whose containers would have one of them in use.
+    built = [image(f"{number}-{application.name}") for number in names]
+    for source, name in zip(built, names.values(), strict=True):
+        subprocess.run(["docker", "tag", source, name], check=True)
     outcome = application.release(replace(web(), image=names["1"]), keep_images=2)
     left = [name for name in names.values() if application.engine.image(name)]
     removed = {f"remove image {name}" for name in names.values() if name not in left}
@@ -227,7 +229,7 @@ def test_old_images_are_removed_but_for_the_newest(application: Application) -> 
     assert len(left) == 2
     assert names["1"] in left
     application.absent()
-    for name in left:
+    for name in [*left, *built]:
         application.engine.remove_image(name)
 
 
